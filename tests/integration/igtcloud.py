@@ -8,7 +8,9 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
+import stat
 import subprocess
 import tempfile
 import time
@@ -33,6 +35,27 @@ def shown(path):
 def on_windows():
     """The program is Windows', under wine: scripts/check-windows."""
     return "WINDOWS_DRIVE" in os.environ
+
+
+def is_private_mode(mode):
+    """Only the user may read a file of that mode. On Windows its access list has the user, the system and its
+    administrators, which wine shows as the modes of user and group."""
+    mode = stat.S_IMODE(mode)
+    return mode & 0o007 == 0 and mode & 0o600 == 0o600 if on_windows() else mode == 0o600
+
+
+def is_private(path):
+    return is_private_mode(os.stat(path).st_mode)
+
+
+def ended_by(number):
+    """The exit status of a program that a signal ends: there is none on Windows."""
+    return 128 + number if on_windows() else -number
+
+
+# Ends a run in good order, with this exit status. wine itself is ended by SIGTERM; Windows' own are Ctrl-C and the like.
+ENDING = signal.SIGINT if on_windows() else signal.SIGTERM
+ENDED = 128 + ENDING
 
 
 def build_options():

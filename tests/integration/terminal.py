@@ -10,6 +10,30 @@ import struct
 import fcntl
 import termios
 import time
+import tty
+
+CONSOLE = "WINDOWS_DRIVE" in os.environ  # wine's: scripts/check-windows
+
+
+def prepare(fd, rows, columns):
+    """wine's console reads keys, not lines: the terminal must not edit them first, nor show them."""
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    if CONSOLE:
+        tty.setraw(fd)
+
+
+def typed(text):
+    """The Enter key is a carriage return."""
+    return text.replace(b"\n", b"\r") if CONSOLE else text
+
+
+def written(drawn):
+    """What the program wrote: wine's console hides the cursor for each letter, moves it over spaces, and clears the rest
+    of a line."""
+    if not CONSOLE:
+        return drawn
+    drawn = re.sub(rb"\x1b\[\?25[lh]|\x1b\[K(?=\r\n)", b"", drawn)
+    return re.sub(rb"(?:\x1b\[K)?\x1b\[(\d*)C", lambda found: b" " * int(found[1] or 1), drawn)
 
 
 def run(command, env, answers=(), timeout=60, columns=120):
@@ -21,8 +45,8 @@ def run(command, env, answers=(), timeout=60, columns=120):
             os.execve(command[0], command, env)
         finally:
             os._exit(127)
-    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    shown, left, end = "", list(answers), time.monotonic() + timeout
+    prepare(screen, 40, columns)
+    drawn, shown, left, end = b"", "", list(answers), time.monotonic() + timeout
     seen = 0  # of what is shown, up to the last question
     while True:
         assert time.monotonic() < end, f"{command} waits: {shown!r}"
@@ -34,10 +58,11 @@ def run(command, env, answers=(), timeout=60, columns=120):
             break
         if not piece:
             break
-        shown += piece.decode("utf-8", "replace")
+        drawn += piece
+        shown = written(drawn).decode("utf-8", "replace")
         if left and (found := re.search(left[0][0], shown[seen:])):
             seen += found.end()
-            os.write(screen, left.pop(0)[1].encode() + b"\n")
+            os.write(screen, typed(left.pop(0)[1].encode() + b"\n"))
     os.close(screen)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert not left, f"never asked {left[0][0]!r}: {shown!r}"
@@ -54,8 +79,12 @@ class Terminal:
                 os.execve(command[0], command, env)
             finally:
                 os._exit(127)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.text, self.seen, self.status = b"", 0, None
+        prepare(self.fd, rows, columns)
+        self.drawn, self.seen, self.status = b"", 0, None
+
+    @property
+    def text(self):
+        return written(self.drawn)
 
     def wait_for(self, text, timeout=30):
         """Until it stands there, behind what was waited for before."""
@@ -63,11 +92,11 @@ class Terminal:
         while text not in self.text[self.seen:]:
             left = max(0, end - time.monotonic())
             assert select.select([self.fd], [], [], left)[0], f"no {text!r} in {self.text!r}"
-            self.text += os.read(self.fd, 65536)
+            self.drawn += os.read(self.fd, 65536)
         self.seen = self.text.index(text, self.seen) + len(text)
 
     def write(self, text):
-        os.write(self.fd, text)
+        os.write(self.fd, typed(text))
 
     def has_echo(self):
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
@@ -104,7 +133,7 @@ class Terminal:
                 break
             if not more:
                 break
-            self.text += more
+            self.drawn += more
         self.wait(max(1, end - time.monotonic()))
         os.close(self.fd)
         return self.status

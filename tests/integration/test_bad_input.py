@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from igtcloud import DENIED, FAILED, SOME_FAILED, Program, largest_size, program, sanitized, tree
+from igtcloud import DENIED, FAILED, SOME_FAILED, Program, ended_by, largest_size, on_windows, program, sanitized, tree
 from rest_client import RestClient
 from sandbox import seeded
 
@@ -67,6 +67,11 @@ HOSTILE_FILES = ["../evil", "../../evil", "a/../../evil", "/tmp/igtcloud-evil", 
 HOSTILE_FOLDERS = ["..", ".", "../evil", "/evil", "../../evil", "evil/../..", "e" * 256]
 
 
+def stored(name):
+    """Windows ignores a dot at the end of a name, so it is escaped: docs/names.md."""
+    return name[:-1] + "%2E" if on_windows() and name.endswith(".") else name
+
+
 @pytest.mark.parametrize("options", [[], ["--folder-structure", "hierarchical"]])
 def test_hostile_file_names(tmp_path, home, out, options):
     files = [{"path": f"{i}.txt", "text": "evil", "raw": {"fileName": name}}
@@ -93,8 +98,9 @@ def test_hostile_study_names(tmp_path, home, out, structure):
     got = names(out)
     assert "out/i/fine/good.txt" in got
     # What "---" makes of a slash is a name like any other.
+    named = [n.replace("/", "---") for n in HOSTILE_FOLDERS]
     assert got - {"out/i/fine/good.txt"} <= {
-        f"out/i/{n.replace('/', '---')}/good.txt" for n in HOSTILE_FOLDERS}
+        f"out/i/{n if stored(n) == n else '%%' + stored(n)}/good.txt" for n in named}
     if structure == "hierarchical":
         assert got == {"out/i/fine/good.txt"}
     assert "studies FAILED" in done.err
@@ -106,7 +112,7 @@ def test_hostile_institute_names(tmp_path, home, out):
     with seeded(tmp_path, project(*institutes, institute(study(GOOD), name="fine"))) as server:
         done = Program(server.url, home).run("download", out, "p", status=SOME_FAILED)
     sentence(done)
-    mapped = {n.replace("/", "%2F") for n in HOSTILE_FOLDERS if "/" in n}  # docs/names.md
+    mapped = {stored(n.replace("/", "%2F")) for n in HOSTILE_FOLDERS if "/" in n}  # docs/names.md
     assert names(out) == {"out/fine/s/good.txt"} | {f"out/%%{n}/s/good.txt" for n in mapped}
 
 
@@ -511,4 +517,4 @@ def test_pipe_that_breaks(igtcloud, out):
     process = igtcloud.start("download", "--json", out, "p")
     process.stdout.close()
     process.communicate(timeout=30)
-    assert process.returncode in (FAILED, -signal.SIGPIPE, 0)
+    assert process.returncode in (FAILED, ended_by(signal.SIGPIPE), 0)

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, environment, tree
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, ended_by, environment, tree
 from rest_client import RestClient
 from sandbox import BUCKET, seeded
 
@@ -96,7 +96,7 @@ def test_cat_into_a_closed_pipe(igtcloud):
     process = igtcloud.start("cat", f"{STUDY}/files/d/large.bin")
     process.stdout.read(10)
     process.stdout.close()
-    assert process.wait(60) == -signal.SIGPIPE and process.stderr.read() == b""
+    assert process.wait(60) == ended_by(signal.SIGPIPE) and process.stderr.read() == b""
 
 
 # ---- cp, down ----

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, is_private
 from sandbox import seeded
 
 SEED = {
@@ -34,7 +34,7 @@ def test_a_service_is_created_and_signs_in(igtcloud, here):
     service = done.text.strip()
     assert sorted(p.name for p in here.iterdir()) == [f"{service}.pem", f"{service}.pem.info"]
     key = here / f"{service}.pem"
-    assert key.stat().st_mode & 0o777 == 0o600
+    assert is_private(key)
     lines = key.read_text().splitlines()
     assert lines[0].startswith("-----BEGIN ") and {len(x) for x in lines[1:-2]} == {64}
     assert "PRIVATE" not in done.text + done.err
@@ -63,7 +63,7 @@ def test_a_key_through_a_pipe(igtcloud, here):
 
 def test_where_the_key_goes(igtcloud, here):
     igtcloud.run("service create", "trial", "station", "--key-file", here / "k.pem", "--json")
-    assert (here / "k.pem").stat().st_mode & 0o777 == 0o600
+    assert is_private(here / "k.pem")
     before = igtcloud.run("service list", "trial").text
     done = igtcloud.run("service create", "trial", "other", "-k", here / "k.pem", status=FAILED)
     assert "never replaces" in done.err

@@ -10,13 +10,11 @@ import json
 import os
 import re
 import shutil
-import signal
-import stat
 import time
 
 import pytest
 
-from igtcloud import DENIED, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, tree
+from igtcloud import DENIED, ENDED, ENDING, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, is_private, on_windows, tree
 from rest_client import RestClient
 from sandbox import BUCKET, ROOT, Sandbox
 from test_login import Login
@@ -108,7 +106,7 @@ def test_d02_names_stay_in_the_target(tmp_path):
             Program(server.url, tmp_path).run("download", *more, tmp_path / "fence/out", "p",
                                               status=SOME_FAILED)
     assert {n for n in tree(tmp_path / "fence") if not n.endswith("study.json")} == {
-        "out/i/s/good", "out/i/s/..\\evil", "out/i/s/%%..%5Cevil"}
+        "out/i/s/good", "out/i/s/%%..%5Cevil"} | (set() if on_windows() else {"out/i/s/..\\evil"})
     assert not os.path.exists("/tmp/igtcloud-d02")
 
 
@@ -182,7 +180,7 @@ def login(cloud, tmp_path):
 
 def test_d09_the_token_is_nobody_elses(cloud, login, tmp_path):
     path = tmp_path / "session/igtcloud_auth_mmap"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert is_private(path)
     mine = Program(cloud.url, tmp_path / "session")
     mine.run("csv", "-", "down", sign_in=False)
     planted = tmp_path / "planted"
@@ -225,10 +223,10 @@ def test_d17_a_terminated_transfer_ends(cloud, igtcloud, out):
     cloud.faults({"fault": "silence", "method": "GET", "path": "**film.bin", "seconds": 600})
     process = igtcloud.start("download", out, "film")
     cloud.wait_for(lambda: cloud.requests(path="*film.bin", fault="silence"))
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(ENDING)
     _, err = process.communicate(timeout=20)
     cloud.clear()
-    assert process.returncode == 143 and b"again" in err
+    assert process.returncode == ENDED and b"again" in err
     assert not [n for n in files(out) if n.endswith("film.bin")]
     igtcloud.run("download", out, "film")
 
@@ -273,7 +271,7 @@ def test_d22_a_session_of_the_environment_lives_on(cloud, igtcloud, out):
 def test_d37_a_service_uploads_by_itself(cloud, tmp_path):
     """One unattended command, with a key file and no login beside it."""
     key = cloud.data / "station@trial.pem"
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert is_private(key)
     put(tmp_path / "up", {"ward/P37/S1/x": "x"})
     station = Program(cloud.url, tmp_path)
     station.run("upload", "--folder-structure", "hierarchical", "--service-file", key,

@@ -10,7 +10,6 @@ import pathlib
 import shutil
 import socket
 import sqlite3
-import stat
 import subprocess
 import tarfile
 import threading
@@ -19,7 +18,7 @@ import time
 import pytest
 
 from gateway import Authority, Gateway, Proxy
-from igtcloud import FAILED, PASSWORD, USER, Program, journal_of
+from igtcloud import FAILED, PASSWORD, USER, Program, is_private, journal_of
 from sandbox import BUCKET, Sandbox
 
 PATIENT = "DOE^JANE-4711"
@@ -287,7 +286,7 @@ def test_the_bundle_has_no_secrets_and_no_names(cloud, igtcloud, home, out, tmp_
                             "https_proxy": "http://me:hush-proxy-1@127.0.0.1:9",
                             "CLOUD_JWT_TOKEN": "hush-jwt-3"})
     assert "look through it" in done.err and "scan.bin" in done.text
-    assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+    assert is_private(bundle)
     with tarfile.open(bundle) as tar:
         texts = {m.name.split("/")[1]: tar.extractfile(m).read().decode() for m in tar}
     assert sorted(texts) == ["configuration.txt", "doctor.json", "doctor.txt", "environment.txt", "system.txt"]

@@ -10,13 +10,12 @@ import os
 import select
 import shutil
 import signal
-import stat
 import subprocess
 import time
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, Program, environment, program, tree
+from igtcloud import DENIED, DONE, FAILED, Program, environment, is_private, program, tree
 from sandbox import Sandbox
 
 PAGES = 5 * 4096
@@ -96,7 +95,7 @@ def decode(path):
 
 def test_token_file(cloud, home, login):
     status = os.lstat(login.path)
-    assert stat.S_IMODE(status.st_mode) == 0o600
+    assert is_private(login.path)
     assert status.st_size == PAGES
     token = decode(login.path)
     assert set(token) == {"sub", "jwt", "jwt_data", "csrf", "domain"}

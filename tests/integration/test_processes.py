@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, environment, on_windows, program
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, ended_by, environment, program
 from terminal import Terminal
 from uploads import epd, institute, seed
 
@@ -312,7 +312,7 @@ def test_reader_that_goes_away(cloud, igtcloud, out, arguments):
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, input=b"demo\n",
                           env=environment(igtcloud.home), timeout=60)
     os.close(writer)
-    assert done.returncode == (128 + signal.SIGPIPE if on_windows() else -signal.SIGPIPE)
+    assert done.returncode == ended_by(signal.SIGPIPE)
     assert re.sub(rb"Using http://\S+\n", b"", done.stderr) == b""
 
 

@@ -4,7 +4,7 @@
 import pytest
 
 from gateway import Authority, Gateway, Proxy
-from igtcloud import FAILED, SOME_FAILED, USAGE, Program, tree
+from igtcloud import FAILED, SOME_FAILED, USAGE, Program, on_windows, tree
 
 SEED = "demo"
 # No resolver knows the first; the second is a loopback name where no proxy is, and so has its
@@ -51,7 +51,9 @@ def test_the_password_goes_to_the_proxy_alone(far, home, tmp_path):
     """Its password goes to the proxy alone, and only there."""
     far.proxy.credentials = f"{USER}:{PASSWORD}"
     run(far, home, tmp_path / "out", https_proxy=far.proxy.url_of(USER, PASSWORD))
-    assert far.proxy.seen and all("Proxy-Authorization" in h for _, _, h in far.proxy.seen)
+    given = ["Proxy-Authorization" in headers for _, _, headers in far.proxy.seen]
+    # On Windows a connection first asks which login the proxy wants: it may be NTLM or Negotiate.
+    assert any(given) and (on_windows() or all(given))
     for _, _, headers in far.seen + far.store.seen:
         assert not any(name.lower().startswith("proxy-") for name in headers)
 

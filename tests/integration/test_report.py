@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from igtcloud import FAILED, NOT_FOUND, SOME_FAILED
+from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, shown
 from uploads import MIB, PART, Place, epd, institute, items, pattern, put, seed
 
 SEED = seed(
@@ -67,14 +67,14 @@ def test_the_report_of_an_upload(cloud, igtcloud, name, tmp_path):
     assert (a["result"], a["institute"], a["study"], a["size"], a["moved"], a["verified"]) == (
         "done", name, "s", 5, 5, "store")
     assert a["studyDatabaseId"] == study["studyDatabaseId"]
-    assert a["local"] == str(up / name / "s/a") and a["key"] == study["s3Prefix"] + "files/a"
+    assert a["local"] == shown(up / name / "s/a") and a["key"] == study["s3Prefix"] + "files/a"
     assert a["digest"] == "sha256:" + hashlib.sha256(b"alpha").hexdigest()
     parts = b"".join(hashlib.sha256(large[n:n + PART]).digest() for n in (0, PART))
     assert files["sub/ü \"q\"\n.bin"]["digest"] == \
         f"sha256-parts-{PART}:" + hashlib.sha256(parts).hexdigest()
     assert files["b"]["result"] == "failed" and files["b"]["status"] == "IGT_E_FORBIDDEN"
     assert items(done, kind="study")[0]["status"] == "IGT_E_SOME_FAILED"
-    assert items(done, kind="other")[0]["path"] == str(up / name / "stray")
+    assert items(done, kind="other")[0]["path"] == shown(up / name / "stray")
     assert done.summary["status"] == "IGT_E_SOME_FAILED" and done.summary["studiesCreated"] == 1
     cloud.clear()
     done = igtcloud.run("upload", "--json", "--report", report, up, "up")
@@ -92,7 +92,7 @@ def test_the_report_of_a_download(cloud, igtcloud, tmp_path):
     a = files["a"]
     assert (a["result"], a["institute"], a["study"], a["size"], a["moved"]) == (
         "done", "i", "s", 5, 5)
-    assert a["local"] == str(out / "i/s/a") and a["key"].endswith("/files/a")
+    assert a["local"] == shown(out / "i/s/a") and a["key"].endswith("/files/a")
     assert ":" in a["digest"] and a["verified"]
     assert files["b"]["result"] == "failed" and done.summary["filesIncomplete"] == 1
     cloud.clear()
@@ -117,10 +117,10 @@ def test_dry_runs_name_absolute_paths(igtcloud, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = igtcloud.run("download", "--json", "--dry-run", "to/nowhere", "down")
     assert {i["local"] for i in items(done, kind="file", result="planned")} == {
-        str(tmp_path / "to/nowhere/i/s" / n) for n in "ab"}
+        shown(tmp_path / "to/nowhere/i/s" / n) for n in "ab"}
     put(tmp_path / "up", {f"{name}/s/a": "a"})
     done = igtcloud.run("upload", "--json", "--dry-run", "up", "up")
-    assert {i["local"] for i in items(done, kind="file")} == {str(tmp_path / "up" / name / "s/a")}
+    assert {i["local"] for i in items(done, kind="file")} == {shown(tmp_path / "up" / name / "s/a")}
     assert not (tmp_path / "to").exists()
 
 

@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import signal
-import stat
 import subprocess
 import threading
 import time
@@ -18,7 +17,7 @@ import uuid
 import pytest
 
 from gateway import Gateway, Proxy
-from igtcloud import DENIED, FAILED, Program, environment, program, sanitized, tree
+from igtcloud import DENIED, FAILED, Program, environment, is_private_mode, program, sanitized, tree
 from terminal import Terminal
 from test_login import Login
 
@@ -326,16 +325,16 @@ def test_token_file_is_private_from_its_birth(cloud, home):
     def watch():
         while not watching.is_set():
             with contextlib.suppress(FileNotFoundError):
-                modes.add(stat.S_IMODE(os.stat(path).st_mode))
+                modes.add(os.stat(path).st_mode)
             time.sleep(0.001)
     thread = threading.Thread(target=watch)
     thread.start()
     login.wait_for(b"Signed in as")
-    modes.add(stat.S_IMODE(os.stat(path).st_mode))
+    modes.add(os.stat(path).st_mode)
     login.end()
     watching.set()
     thread.join()
-    assert modes == {0o600} and not path.exists()
+    assert all(map(is_private_mode, modes)) and not path.exists()
 
 
 def test_key_file_is_not_told(cloud, home):

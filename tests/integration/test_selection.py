@@ -14,7 +14,7 @@ import uuid
 
 import pytest
 
-from igtcloud import DONE, NOT_FOUND, SOME_FAILED, USAGE, Program, journal_of, tree
+from igtcloud import DONE, NOT_FOUND, SOME_FAILED, USAGE, Program, journal_of, shown, tree
 from rest_client import RestClient
 from sandbox import ROOT, seeded
 from uploads import epd, igt, institute, patient_study, put, seed
@@ -199,7 +199,7 @@ def test_since_the_last_complete_run(cloud, igtcloud, home, out):
     assert run(SOME_FAILED) == {"P1/one", "P2/two"} and not began(home)
     start = time.time()
     assert run() == {"P1/one", "P2/two"}
-    assert start - 20 <= began(home)[str(out)] <= time.time()
+    assert start - 20 <= began(home)[shown(out)] <= time.time()
     assert run() == set()
     assert "no study was modified since the last complete run" in \
         igtcloud.run("download", out, "last", "--modified-since", "last").err
@@ -217,7 +217,7 @@ def test_since_the_last_complete_run(cloud, igtcloud, home, out):
 def test_the_clouds_clock_counts(tmp_path, home, out):
     with seeded(tmp_path, seed(epd(institute("lab", {"name": "case"}), name="p")), extra=["--clock", "7200"]) as ahead:
         Program(ahead.url, home).run("download", out, "p", "--modified-since", "last")
-    assert 7200 - 60 < began(home)[str(out)] - time.time() < 7200
+    assert 7200 - 60 < began(home)[shown(out)] - time.time() < 7200
 
 
 # ---- verify and upload ----

@@ -17,7 +17,7 @@ import urllib.request
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, program
+from igtcloud import DENIED, DONE, ENDING, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, is_private, program
 from test_disk import mounted
 from test_disks import on
 from uploads import MIB, Place, epd, institute, pattern, put, seed
@@ -73,7 +73,7 @@ class Station:
     def wait_for_log(self, text, count=1):
         return self.wait_for(lambda: self.log.count(text) >= count)
 
-    def stop(self, number=signal.SIGTERM):
+    def stop(self, number=ENDING):
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
             try:
@@ -761,7 +761,7 @@ def test_key_rotation(station, cloud, igtcloud, tmp_path):
     s = station(rate=100)
     igtcloud.run("service create", f"{s.project}/lab", "st", "--key-file", key)
     old = json.loads((tmp_path / "station.pem.info").read_text())["keys"][0]
-    assert old["expiresOn"] and stat.S_IMODE((tmp_path / "station.pem.info").stat().st_mode) == 0o600
+    assert old["expiresOn"] and is_private(tmp_path / "station.pem.info")
     s.key, s.options = key, ("--user", old["serviceId"])
     s.start()
     s.wait_for_log("signed in as " + old["serviceId"])
@@ -777,7 +777,7 @@ def test_key_rotation(station, cloud, igtcloud, tmp_path):
     assert [i["serviceId"] for i in listed] == [old["serviceId"]]
     done = igtcloud.run("service rotate", f"{s.project}/lab", old["serviceId"], "--key-file", key)
     new = done.text.strip()
-    assert key.read_bytes() != before and stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert key.read_bytes() != before and is_private(key)
     listed = igtcloud.run("service list", f"{s.project}/lab", "--json").lines
     assert [i["serviceId"] for i in listed] == [new] and new != old["serviceId"]
     s.wait_for_log("was replaced")  # and goes on, although it was started as the old one

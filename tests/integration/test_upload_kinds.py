@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Uploads of other kinds: --submit, --category annotations, --category dicom."""
 
-import signal
-
 import pytest
 
-from igtcloud import DENIED, FAILED, SOME_FAILED, USAGE, Program
+from igtcloud import DENIED, ENDED, ENDING, FAILED, SOME_FAILED, USAGE, Program
 from odd_cloud import Reply
 from test_rest_data import dicom
 from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put, seed,
@@ -246,8 +244,8 @@ def test_a_killed_import_goes_on(cloud, igtcloud, up, name, ward):
     process = igtcloud.start("upload", *IMPORT, up, "trial")
     cloud.wait_for(lambda: len(cloud.requests(method="PUT", status=200)) == 2)
     cloud.wait_for(lambda: cloud.requests(method="PUT", path="*/2.dcm"))
-    process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=30) and process.returncode == 143
+    process.send_signal(ENDING)
+    assert process.communicate(timeout=30) and process.returncode == ENDED
     assert imported(cloud) == []
     cloud.clear()
     done = igtcloud.run("upload", "--json", *IMPORT, up, "trial")

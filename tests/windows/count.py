@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Prints what scripts/check-windows ran, what it left out and why, and the share that passed: count.py REPORT...
 
-The share is of all tests that make sense on Windows, in the files that ran: those that passed, failed, were
-skipped, or were left out because wine cannot show them (wine) or because of a known fault (fault). Only those
-of the kind `no` in the table `skips` are not counted. REPORT is a file of pytest's --junitxml; of a test in
-several, the last one counts."""
+The share is of all tests of tests/integration that make sense on Windows: those that passed, failed, were skipped
+or did not run, and those that the table `skips` leaves out because wine cannot show them (wine) or because of a
+known fault (fault). Not counted are those of the kind `no` in that table, and the tests of `make check-long`. REPORT
+is a file of pytest's --junitxml; of a test in several, the last one counts."""
 import collections
 import fnmatch
 import os
@@ -16,50 +16,58 @@ import xml.etree.ElementTree as ET
 import wine
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+LONG = "with IGTCLOUD_LONG"
 
 
 def outcomes(reports):
+    """{test: (kind, why it was skipped)}"""
     found = {}
     for report in reports:
         for case in ET.parse(report).getroot().iter("testcase"):
             bad = case.find("failure") is not None or case.find("error") is not None
-            result = "failed" if bad else "skipped" if case.find("skipped") is not None else "passed"
-            found[f"{case.get('classname').rsplit('.', 1)[-1]}::{case.get('name')}"] = result
+            skipped = case.find("skipped")
+            why = skipped.get("message") if skipped is not None else ""
+            kind = "failed" if bad else "passed" if skipped is None else "long" if why == LONG else "skipped"
+            found[f"{case.get('classname').rsplit('.', 1)[-1]}::{case.get('name')}"] = kind, why
     return found
 
 
-def all_tests(files):
-    """Each test of these files, without the plugin that leaves some out."""
+def all_tests():
+    """Each test of tests/integration, without the plugin that leaves some out."""
     env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    paths = [ROOT / f"tests/integration/{file}.py" for file in sorted(files)]
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider",
-                           *map(str, paths)], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+                           ROOT / "tests/integration"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     return [pathlib.PurePath(file).stem + "::" + test for file, mark, test in
             (line.partition("::") for line in done.stdout.splitlines()) if mark and file.endswith(".py")]
 
 
 def main():
-    ran = outcomes(sys.argv[1:])
-    files = {name.split("::")[0] for name in ran}
-    names = set(all_tests(files)) | set(ran)
-    left_out = {}
-    for kind, pattern, reason in wine.skips():
+    ran, left_out, rows = outcomes(sys.argv[1:]), {}, list(wine.skips())
+    names = set(all_tests())
+    for kind, pattern, reason in rows:
         for name in names:
-            if name not in ran and fnmatch.fnmatchcase(name, pattern):
+            if fnmatch.fnmatchcase(name, pattern):
                 left_out.setdefault(name, (kind, reason))
-    total = collections.Counter()
-    for file in sorted(files):
-        here = [name for name in names if name.split("::")[0] == file]
-        count = collections.Counter(ran.get(name) or left_out.get(name, ("not run",))[0] for name in here)
+    total, whole, reasons = collections.Counter(), {}, collections.Counter()
+    for file in sorted({name.split("::")[0] for name in names}):
+        results = [left_out.get(name) or ran.get(name, ("not run", "")) for name in names
+                   if name.split("::")[0] == file]
+        count = collections.Counter(kind for kind, _ in results)
         total += count
-        print(f"{file:24} " + ", ".join(f"{n} {kind}" for kind, n in sorted(count.items())))
-    for kind, pattern, reason in wine.skips():
-        if pattern.split("::")[0] in files:
-            print(f"left out ({kind}): {pattern}: {reason}")
-    sensible = sum(total.values()) - total["no"]
-    print(f"{total['passed']} passed, {total['failed']} failed, of {sensible} that make sense on Windows "
-          f"({100 * total['passed'] / max(sensible, 1):.1f} %); left out: {total['no']} that make none, "
-          f"{total['wine']} that wine cannot show, {total['fault']} with known faults")
+        reasons.update((kind, why) for kind, why in results if kind == "skipped")
+        if len(set(results)) == 1 and results[0][0] in wine.KINDS:
+            whole[file] = f"{file}: {len(results)} tests ({results[0][0]}): {results[0][1]}"
+        else:
+            print(f"{file:24} " + ", ".join(f"{n} {kind}" for kind, n in sorted(count.items())))
+    print("files that are left out:", *whole.values(), sep="\n  ")
+    print("tests that are left out:", *(f"{pattern} ({kind}): {reason}" for kind, pattern, reason in rows
+                                        if pattern.split("::")[0] not in whole), sep="\n  ")
+    print("tests that were skipped:", *(f"{n}: {why}" for (_, why), n in sorted(reasons.items())), sep="\n  ")
+    sensible = sum(total.values()) - total["no"] - total["long"]
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped, {total['not run']} not run, "
+          f"of {sensible} that make sense on Windows ({100 * total['passed'] / max(sensible, 1):.1f} %); "
+          f"left out: {total['no']} that make none, {total['wine']} that wine cannot show, "
+          f"{total['fault']} with known faults")
 
 
 main()
