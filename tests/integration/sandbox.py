@@ -38,9 +38,9 @@ _boto3_lock = threading.Lock()  # a session makes one client after the other
 @functools.cache
 def _boto3_session():
     """One for all clients: a new one reads the description of S3 again, which takes longer than
-    most tests."""
+    most tests. scripts/run-tests has made boto3's own, and read it."""
     import boto3
-    return boto3.session.Session()
+    return boto3.DEFAULT_SESSION or boto3.session.Session()
 
 
 def program():
