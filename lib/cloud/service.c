@@ -74,6 +74,18 @@ static igt_status post(igt_client *client, const char *organization_id, const ch
   return status;
 }
 
+/* The request reached the cloud, perhaps, and the only copy of the key was in the response. */
+static bool may_be_created(igt_status status) {
+  static const igt_status unknown[] = {IGT_E_CANCELLED, IGT_E_TIMEOUT, IGT_E_NETWORK,
+                                       IGT_E_PROTOCOL,  IGT_E_SERVER,  IGT_E_PARSE,
+                                       IGT_E_TYPE,      IGT_E_LIMIT};
+
+  for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+    if (status == unknown[i])
+      return true;
+  return false;
+}
+
 /* Renames the file to its final name, which is known only now, unless a file of that name
  * exists. */
 static igt_status name_file(const char *from, const igt_service *service, igt_error *err) {
@@ -122,8 +134,13 @@ static igt_status create(igt_client *client, const char *organization_id, const 
                          igt_error *err) {
   igt_status status = post(client, organization_id, name, service, err);
 
-  if (!*service)
+  if (!*service) {
+    if (may_be_created(status))
+      igt__error_append(err,
+                        " (the service identity may have been created, but its key is lost: look "
+                        "for it with `igtcloud service list`)");
     return status;
+  }
   if (status == IGT_OK)
     status = write_key(fd, (*service)->private_key.v, path, err);
   if (status == IGT_OK && !named)

@@ -3,6 +3,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import threading
 
@@ -89,6 +90,27 @@ def test_services_are_listed_and_deleted(igtcloud, here):
     igtcloud.run("service delete", "trial/north", service, "--yes", status=NOT_FOUND)
     igtcloud.run("whoami", "--service-file", here / f"{service}.pem", sign_in=False,
                  status=DENIED)
+
+
+@pytest.mark.parametrize("how", ["lost response", "SIGTERM"])
+def test_a_service_whose_key_is_lost(cloud, igtcloud, here, how):
+    """It is in the cloud, but the response with its key never arrived; a rotation keeps the old key."""
+    sid = igtcloud.run("service create", "trial/north", "gate", "--key-file", here / "k").text.strip()
+    key = (here / "k").read_bytes()
+    cloud.clear()
+    cloud.faults({"fault": "lost-answer" if how == "lost response" else "silence", "method": "POST",
+                  "path": "**/services", "times": 0, "seconds": 100})
+    process = igtcloud.start("service rotate", "trial/north", sid, "--key-file", here / "k", "--retries", 0)
+    cloud.wait_for(lambda: cloud.requests(method="POST", path="*/services"))
+    if how == "SIGTERM":
+        process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (FAILED if how == "lost response" else 143), err
+    assert b"may have been created, but its key is lost" in err
+    assert (here / "k").read_bytes() == key and [f.name for f in here.iterdir() if "new" in f.name] == []
+    cloud.clear()
+    for service in igtcloud.run("service list", "trial/north", "--json").lines:
+        igtcloud.run("service delete", "trial/north", service["serviceId"], "--yes")
 
 
 def test_services_that_cannot_be(igtcloud, here):
