@@ -3,22 +3,24 @@
 
 import hashlib
 import io
+import json
 import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import STATION, USER
+from conftest import STATION, USER, Sandbox, integration_module
 
 from igtcloud.client.core.auth import smart_auth
-from igtcloud.client.services import set_auth
+from igtcloud.client.services import entities_service, set_auth
 from igtcloud.client.services.base_service import CollectionWrapper
 from igtcloud.client.services.entities.model.file import File
 from igtcloud.client.services.entities.model.study import Study
 from igtcloud.client.services.entities_service import FilesCollectionWrapper
 from igtcloud.client.services.utils.key import key_regex, save_private_key
 
+BadLink = integration_module('bad_link').BadLink
 BIG = 20_000_000
 SEED = {
     'users': [{'name': USER, 'password': 'demo', 'roles': ['DATA_MANAGER', 'SERVICES_MANAGER']}],
@@ -459,6 +461,26 @@ def test_upload_from_a_pool_of_threads(cloud, second, tmp_path):
     assert len(files) == 24
     files.reload()
     assert len(files) == 24 and all(f.is_completed for f in files)
+
+
+def test_uploads_of_threads_take_turns_on_a_bad_line(asked, tmp_path):
+    """Together they would be cut in each part: a connection lives for 2 s, in which the line moves 8 MB."""
+    (tmp_path / 'seed').write_text(json.dumps(SEED))
+    with BadLink(up=4e6, life=2) as link, \
+            Sandbox(seed=tmp_path / 'seed', extra=['--public-url', link.url]) as cloud:
+        link.target = cloud.port
+        with smart_auth(cloud.url, USER) as handler:
+            set_auth(handler)
+            files = entities_service.get_institute('n').studies[0].files
+            content = [bytes([n]) * 4_500_000 for n in range(4)]
+            for n in range(4):
+                (tmp_path / f'f{n}').write_bytes(content[n])
+            with ThreadPoolExecutor(4) as pool:
+                assert all(pool.map(lambda n: files.upload(tmp_path / f'f{n}'), range(4)))
+            for n in range(4):
+                stored = cloud.boto3().get_object(Bucket='igtcloud', Key=named(files, f'f{n}').key)
+                assert stored['Body'].read() == content[n]
+        set_auth(None)
 
 
 def test_annotations_and_project_files_are_uploaded(cloud, second, entities, tmp_path):

@@ -38,6 +38,9 @@ struct igt__run {
   igt__pool *helpers;            /* short calls: completions, checks; never wait for a slot */
   igt__pool *credential_workers; /* credentials: what helpers wait for must not queue behind them */
   igt__pool *hashers;            /* digests of local files, one thread per core */
+  /* Of uploads that are runs of their own, as those of a program's threads: which one continues
+   * after a loss (upload/send_retry.c). NULL: a run of many files, where flow.c decides. */
+  _Atomic(const void *) *turn;
   igt__quota lists;   /* lists that must be complete in memory, of all studies in progress */
   unsigned next_loop; /* atomic */
   bool single;        /* of one file */

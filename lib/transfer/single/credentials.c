@@ -4,6 +4,7 @@
  * least recently used ones are dropped, and all of them when the client signs out: the next account
  * must not use the last one's. A provider that is dropped lives until its last user is done. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ typedef struct kept {
   igt__sync_group syncs;
   igt__movers movers;
   bool has_movers;
+  _Atomic(const void *) turn; /* of uploads, on a bad line */
   pthread_mutex_t lock;
   entry *entries; /* guarded by lock */
   size_t count;
@@ -213,4 +215,10 @@ igt__sync_group *igt__object_syncs(igt_client *client) {
   kept *k = (kept *)igt__client_attached(client, attach);
 
   return k ? &k->syncs : NULL;
+}
+
+_Atomic(const void *) *igt__object_turn(igt_client *client) {
+  kept *k = (kept *)igt__client_attached(client, attach);
+
+  return k ? &k->turn : NULL;
 }

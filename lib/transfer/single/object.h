@@ -47,6 +47,9 @@ const igt__movers *igt__object_movers(igt_client *client);
  * waits for no thread of its parent. NULL: no memory. */
 igt__sync_group *igt__object_syncs(igt_client *client);
 
+/* See igt__run.turn. NULL: no memory. */
+_Atomic(const void *) *igt__object_turn(igt_client *client);
+
 /* ---- single.c, reader.c ---- */
 
 igt_status igt__object_download(const igt__object *object, const char *path,

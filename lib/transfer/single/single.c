@@ -106,6 +106,7 @@ static igt_status begin(single *s, const igt__object *object, const char *action
   s->sender.project = object->project;
   s->provider = igt__object_provider(object->client, action, object->prefix);
   s->syncs = igt__object_syncs(object->client);
+  s->run.turn = igt__object_turn(object->client);
   if (!s->provider || !s->syncs)
     return igt__fail_memory(err);
   status = igt__s3_provider_wait(s->provider, s->run.cancel, err);

@@ -43,6 +43,7 @@ static void send_free(send_job *s) {
 static void end(send_job *s) {
   if (s->claim) /* before the run, which owns the journal, can end */
     igt__journal_release_upload(s->run->journal, s->run->origin, s->key);
+  igt__send_pass_turn(s);
   igt__sched_job_done(s->run->sched, &s->job);
   send_free(s);
 }

@@ -89,6 +89,8 @@ void igt__send_put_back(send_job *s, bool stopping);
 bool igt__send_again(const send_part *p, igt_error *err);
 /* Records that something was stored. Under s->lock. */
 void igt__send_progress(send_job *s);
+/* The job has ended, or waits. */
+void igt__send_pass_turn(send_job *s);
 
 /* ---- send_parts.c ---- */
 
