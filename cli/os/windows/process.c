@@ -138,17 +138,15 @@ uint64_t os_free_bytes(const char *path) {
 }
 
 bool os_config_folder(char *out, size_t cap) {
-  const char *base = getenv("XDG_CONFIG_HOME");
+  const char *base = getenv("XDG_CONFIG_HOME"); /* of scripts for both systems */
+  char *full;
   int n;
 
-  if (!base || !igt__os_is_absolute(base))
-    base = getenv("APPDATA");
   if (!base || !*base)
-    return false;
-  n = snprintf(out, cap, "%s", base);
-  for (char *p = out; n > 0 && *p; p++)
-    if (*p == '\\')
-      *p = '/';
+    base = getenv("APPDATA");
+  full = base && *base ? igt__os_full_path(base) : NULL;
+  n = full ? snprintf(out, cap, "%s", full) : -1;
+  free(full);
   return n > 0 && (size_t)n < cap;
 }
 
