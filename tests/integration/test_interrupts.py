@@ -25,12 +25,13 @@ SEED = seed(epd(institute("i", {"name": "s", "files": [{"path": n, "text": c}
 counter = iter(range(10))
 
 
-def stopped(cloud, process, method, number):
-    """Ten files are moved, the next ones hang: then the signal."""
+def stopped(cloud, process, method, number, arrived=lambda: True):
+    """Ten files are moved, and the program knows it; the next ones hang: then the signal."""
     def asked():
         return cloud.requests(method=method, path="/igtcloud/*/f???")
     cloud.wait_for(lambda: len([r for r in asked() if r["status"] == 200]) >= 10)
     cloud.wait_for(lambda: [r for r in asked() if r["took"] is None])
+    cloud.wait_for(arrived)
     assert process.poll() is None
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
@@ -52,11 +53,13 @@ def test_an_interrupted_download_is_continued(cloud, igtcloud, tmp_path, number,
     hang(cloud, "GET")
     process = igtcloud.start("download", "--json", "--report", tmp_path / "report",
                              tmp_path / "out", "down")
-    out, err = stopped(cloud, process, "GET", number)
+
+    def names():
+        return list((tmp_path / "out").rglob("f???"))
+    out, err = stopped(cloud, process, "GET", number, lambda: len(names()) >= 10)
     assert process.returncode == status
     assert "run the same command again" in err and "FAILED" not in err
-    there = {os.path.basename(n): c.decode() for n, c in tree(tmp_path / "out").items()
-             if not n.endswith(("study.json", ".igtpart"))}
+    there = {path.name: path.read_text() for path in names()}
     assert 10 <= len(there) < 60 and all(MANY[n] == c for n, c in there.items())
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines[-1]["kind"] == "summary" and lines[-1]["status"] == "IGT_E_CANCELLED"
