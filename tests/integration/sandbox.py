@@ -276,6 +276,11 @@ class Sandbox:
                    no_proxy="127.0.0.1,localhost")
         return env
 
+    @functools.cached_property
+    def reader(self):
+        """One client for all that only looks: a new one takes longer than what it reads."""
+        return self.boto3()
+
     def boto3(self, access_key=None, secret_key=None, session_token=None, region=REGION,
               **config):
         """A boto3 client of this S3; the root account unless keys are given."""

@@ -102,7 +102,7 @@ class Place:
 
 
 def objects(cloud, prefix):
-    s3, found = cloud.boto3(), {}
+    s3, found = cloud.reader, {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
         for item in page.get("Contents", []):
             body = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
