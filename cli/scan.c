@@ -55,9 +55,12 @@ static bool wants(void *payload, const igt_listed_study *study) {
 }
 
 static void report_failed(scan *c, const igt_listed_study *study) {
+  char name[4096]; /* a server may send any length */
+
   scan_clear_counts(c);
+  snprintf(name, sizeof name, "%s", study->name);
   fprintf(stderr, "failed: ");
-  print_safe(stderr, study->name);
+  print_safe(stderr, name);
   fprintf(stderr, ": ");
   print_safe(stderr, study->error->text);
   fprintf(stderr, "\n");

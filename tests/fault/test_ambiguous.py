@@ -113,9 +113,13 @@ def test_completing_a_multipart_upload_as_a_service(cloud, igtcloud, tmp_path):
 
 @promise("Requests of unknown outcome",
          "the response to CreateMultipartUpload is lost",
-         "a new upload is started; the lost one has no parts")
+         "a new upload is started; the lost one stays in the store, without parts")
 def test_creating_a_multipart_upload(cloud, igtcloud, tmp_path):
     cloud.faults({"fault": "lost-answer", "method": "POST", "query": "uploads"})
     log = upload(cloud, igtcloud, tmp_path, {f"{tmp_path.name}/film.bin": bytes(9 * c.MIB)})
     uploads = {r["query"].split("uploadId=")[1] for r in log if r["part"]}
     assert len(uploads) == 1 and len([r for r in log if r["query"] == "uploads="]) == 2
+    path = next(r["path"] for r in log if r["part"])
+    left = [u["UploadId"] for u in cloud.boto3().list_multipart_uploads(Bucket="igtcloud")["Uploads"]
+            if path.endswith(u["Key"])]
+    assert len(left) == 1 and left[0] not in uploads

@@ -226,7 +226,8 @@ def with_long(member):
 @pytest.mark.case("security-9")
 @pytest.mark.parametrize("member", ["s3Prefix", "name", "patient", "studyDatabaseId", "fileName"])
 @pytest.mark.parametrize("command", ["download", "download --folder-structure hierarchical", "download --study *",
-                                     "download --portable-names", "upload", "verify", "csv --files", "manifest"])
+                                     "download --portable-names", "upload", "verify", "csv --files", "manifest",
+                                     "tree", "du", "find"])
 def test_one_long_name_fails_alone(cloud, odd, home, tmp_path, member, command):
     """It was taken for a lack of memory, which ends a run."""
     new = f"new-{member}"
@@ -234,8 +235,10 @@ def test_one_long_name_fails_alone(cloud, odd, home, tmp_path, member, command):
     (tmp_path / "there/i/s" / new).write_text("x")
     odd.change = with_long(member)
     name, *options = command.split()
-    folder = [] if name == "manifest" else [tmp_path / ("there" if name in ("upload", "verify") else "out")]
-    done = Program(odd.url, home).run(name, *options, *folder, "p", "i", status=None)
+    folder = [tmp_path / ("there" if name in ("upload", "verify") else "out")]
+    place = ["p/i"] if name in ("tree", "du", "find") else ["p", "i"]
+    done = Program(odd.url, home).run(name, *options, *(folder if len(place) > 1 and name != "manifest" else []),
+                                      *place, status=None)
     assert "memory" not in done.err and done.status in (0, 3), done.err[-2000:]
     assert len(done.err) < 20000
     if name == "download":
