@@ -36,7 +36,8 @@ typedef struct fixture {
   size_t size;
   char etag[80], credentials[512];
   /* of the store; only changed between requests */
-  char headers[512];
+  char headers[16][512]; /* of the latest responses: several are sent at the same time */
+  unsigned next;
   http_fault fault;
   bool refuse_ranges, whole;
   size_t asked; /* requested bytes */
@@ -57,20 +58,21 @@ static void set_etag(fixture *f, const char *text) {
 static http_response serve_object(fixture *f, const http_seen *seen) {
   const char *match, *range;
   unsigned long first = 0, last = f->size - 1;
+  char *headers = f->headers[f->next++ % 16];
 
   if (strcmp(seen->method, "HEAD") == 0) {
     f->heads++;
-    snprintf(f->headers, sizeof f->headers,
+    snprintf(headers, sizeof f->headers[0],
              "ETag: \"%s\"\r\nContent-Length: 400000\r\nContent-Range: bytes 0-399999/%zu\r\n"
              "x-amz-mp-parts-count: 3\r\n",
              f->etag, f->size);
-    return (http_response){.status = 206, .headers = f->headers};
+    return (http_response){.status = 206, .headers = headers};
   }
   range = http_seen_header(seen, "Range");
   if (!range && f->whole) {
-    snprintf(f->headers, sizeof f->headers, "ETag: \"%s\"\r\n", f->etag);
+    snprintf(headers, sizeof f->headers[0], "ETag: \"%s\"\r\n", f->etag);
     return (http_response){
-        .headers = f->headers, .body = (const char *)f->content, .body_len = f->size};
+        .headers = headers, .body = (const char *)f->content, .body_len = f->size};
   }
   assert_non_null(range);
   assert_int_equal(sscanf(range, "bytes=%lu-%lu", &first, &last), 2);
@@ -84,10 +86,10 @@ static http_response serve_object(fixture *f, const http_seen *seen) {
         .status = 416, .body = "<Error><Code>InvalidRange</Code><Message>none</Message></Error>"};
   if (last >= f->size)
     last = f->size - 1;
-  snprintf(f->headers, sizeof f->headers, "ETag: \"%s\"\r\nContent-Range: bytes %lu-%lu/%zu\r\n",
+  snprintf(headers, sizeof f->headers[0], "ETag: \"%s\"\r\nContent-Range: bytes %lu-%lu/%zu\r\n",
            f->etag, first, last, f->size);
   return (http_response){.status = 206,
-                         .headers = f->headers,
+                         .headers = headers,
                          .body = (const char *)f->content + first,
                          .body_len = last - first + 1,
                          .fault = first > 0 ? f->fault : HTTP_FINE,
