@@ -24,6 +24,8 @@ def outcomes(reports):
     found = {}
     for report in reports:
         for case in ET.parse(report).getroot().iter("testcase"):
+            if not case.get("classname"):  # the run was interrupted
+                continue
             bad = case.find("failure") is not None or case.find("error") is not None
             skipped = case.find("skipped")
             why = skipped.get("message") if skipped is not None else ""
