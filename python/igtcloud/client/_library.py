@@ -2,7 +2,7 @@
 """The only module that calls C.
 
 Client wraps an igt_client. Every call releases Python's lock. Ctrl-C cancels a call of the main thread and
-raises at once, whatever the network does: requests call back while they wait (_Wait), and other calls run on
+raises at once, whatever the network does: requests and reads call back while they wait (_Wait), and other calls run on
 a helper thread while the main thread waits on a lock. Other threads get no signals and call directly.
 
 A forked child has none of the library's threads, so it forgets the parent's clients without freeing them
