@@ -28,7 +28,7 @@ MISTAKES = {
 
 
 def mypy(*arguments):
-    env = dict(os.environ, MYPYPATH=str(PACKAGE))
+    env = dict(os.environ, MYPYPATH=str(PACKAGE), PYTHONDEVMODE='')  # its own warnings are not ours
     done = subprocess.run([sys.executable, '-m', 'mypy', '--strict', '--namespace-packages',
                            '--explicit-package-bases', '--no-error-summary', '--follow-imports', 'silent',
                            '--hide-error-context', '--no-color-output', *arguments], env=env, capture_output=True, text=True)
