@@ -3,7 +3,7 @@
 #define IGT_TRANSFER_UPLOAD_H
 
 /* Shared by the files of igt_upload: the run (upload.c), the studies of an institute
- * (upload_study.c), its DICOM import (upload_import.c), and the files of one folder
+ * (upload_institute.c), its DICOM import (upload_import.c), and the files of one folder
  * (upload_plan.c), whatever they belong to. */
 
 #include "base/arena.h"
