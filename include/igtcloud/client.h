@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "error.h"
+#include "igtcloud/error.h"
 
 #ifdef __cplusplus
 extern "C" {

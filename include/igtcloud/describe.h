@@ -7,7 +7,7 @@
  * Everything returned is constant and static.
  */
 
-#include "model.h"
+#include "igtcloud/model.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "error.h"
+#include "igtcloud/error.h"
 
 #ifdef __cplusplus
 extern "C" {

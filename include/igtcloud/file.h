@@ -9,8 +9,8 @@
  * All calls block. Those that take callbacks call them on the calling thread only; see transfer.h.
  */
 
-#include "cloud.h"
-#include "transfer.h"
+#include "igtcloud/cloud.h"
+#include "igtcloud/transfer.h"
 
 #ifdef __cplusplus
 extern "C" {

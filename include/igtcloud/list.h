@@ -11,8 +11,8 @@
  * that call. Strings are never NULL; "" if unknown.
  */
 
-#include "cloud.h"
-#include "transfer.h"
+#include "igtcloud/cloud.h"
+#include "igtcloud/transfer.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,7 +7,7 @@
  * a key or a signature.
  */
 
-#include "error.h"
+#include "igtcloud/error.h"
 
 #ifdef __cplusplus
 extern "C" {

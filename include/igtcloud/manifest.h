@@ -12,7 +12,7 @@
  * with the cloud, and igt_manifest_verify_folder() with a folder, without any cloud.
  */
 
-#include "transfer.h"
+#include "igtcloud/transfer.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -18,7 +18,7 @@
  * changes a response may point fields at its own memory; see field.h.
  */
 
-#include "field.h"
+#include "igtcloud/field.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "error.h"
+#include "igtcloud/export.h"
 
 #ifdef __cplusplus
 extern "C" {

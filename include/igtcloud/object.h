@@ -12,7 +12,7 @@
  * Callbacks are called on the calling thread.
  */
 
-#include "file.h"
+#include "igtcloud/file.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -6,7 +6,7 @@
  * @file Arbitrary requests, for what operations.h does not offer.
  */
 
-#include "client.h"
+#include "igtcloud/client.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,7 +5,7 @@
 /** @file The studies that a selection chooses, one by one: what `igtcloud ls` lists. */
 
 #include "igtcloud/operations.h"
-#include "transfer.h"
+#include "igtcloud/transfer.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-#include "client.h"
+#include "igtcloud/client.h"
 
 #ifdef __cplusplus
 extern "C" {

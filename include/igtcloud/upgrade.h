@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 
-#include "client.h"
-#include "error.h"
+#include "igtcloud/client.h"
+#include "igtcloud/error.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#include "client.h"
+#include "igtcloud/client.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,7 +2,9 @@
 #ifndef IGTCLOUD_VERSION_H
 #define IGTCLOUD_VERSION_H
 
-#include "error.h"
+#include <stdbool.h>
+
+#include "igtcloud/export.h"
 
 /** The version of this header, for `#if IGT_VERSION_NUM >= 0x000200`. */
 #define IGT_VERSION_MAJOR 0
