@@ -153,7 +153,7 @@ def md_parameter(param):
     if param.required:
         notes.append('required')
     if default(param):
-        notes.append(f'absent means `{default(param)}`')
+        notes.append(f'default `{default(param)}`')
     note = '; '.join(note.rstrip('.') for note in notes)
     return f'| `{param.name}` | {param.place} | {KINDS[param.kind]} | {cell(note)} |\n'
 
@@ -207,8 +207,8 @@ def describe_md(api):
             f'{len(set(map(service, operations)))} services. Made by `api/describe.py` from the '
             'descriptions in `api/`; do not edit.\n\n'
             'Each operation is a function of `igtcloud/operations.h` and can be called by '
-            '`igtcloud api METHOD PATH`; `igtcloud api --describe OPERATION` prints what stands '
-            'here.\n\n')
+            '`igtcloud api METHOD PATH`; `igtcloud api --describe OPERATION` prints the '
+            'same.\n\n')
     for name in dict.fromkeys(map(service, operations)):
         text += f'## Service {name}\n\n'
         text += ''.join(md_operation(op, models) for op in operations if service(op) == name)

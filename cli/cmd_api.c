@@ -102,7 +102,7 @@ static void describe_operation(const igt_operation_info *op) {
     const igt_parameter_info *p = op->parameters[i];
     printf("  %-28s %-8s %-10s%s%s%s%s%s\n", p->name, p->in, p->type,
            p->required ? " required" : "", *p->text ? " " : "", p->text,
-           *p->value ? "; absent means " : "", p->value);
+           *p->value ? "; default " : "", p->value);
   }
   if (*op->body)
     printf("\nBody: %s\n", op->body);
