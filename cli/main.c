@@ -69,6 +69,13 @@ static int finish(int status) {
   return failed && status == EXIT_DONE ? EXIT_FAILED : status;
 }
 
+static int run_command(const command *cmd, settings *s) {
+  open_log(s);
+  log_origins();
+  int status = finish(cmd->run(s));
+  return close_log() || status != EXIT_DONE ? status : EXIT_FAILED;
+}
+
 static int run(int argc, char **argv) {
   settings s = {.retries = 0};
   static char version[] = "version";
@@ -105,12 +112,7 @@ static int run(int argc, char **argv) {
     print_help(stdout, cmd);
     return finish(EXIT_DONE);
   }
-  open_log(&s);
-  log_origins();
-  int status = finish(cmd->run(&s));
-  if (!close_log() && status == EXIT_DONE)
-    status = EXIT_FAILED;
-  return status;
+  return run_command(cmd, &s);
 }
 
 int main(int argc, char **argv) {

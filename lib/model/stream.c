@@ -359,6 +359,22 @@ static igt_status step_value(igt__model_stream *s, igt__take_fn take, bool *more
   return status == IGT_OK && n > 0 ? take(s, n, err) : status;
 }
 
+static igt_status step_key(igt__model_stream *s, char c, bool *more, igt_error *err) {
+  if (c != '}' || !s->first)
+    return step_value(s, take_key, more, err);
+  s->at++;
+  s->state = IGT__STREAM_END;
+  return IGT_OK;
+}
+
+static igt_status step_colon(igt__model_stream *s, char c, igt_error *err) {
+  if (c != ':')
+    return broken(s, "a colon is expected", err);
+  s->at++;
+  s->state = IGT__STREAM_MEMBER;
+  return IGT_OK;
+}
+
 static igt_status step(igt__model_stream *s, bool *more, igt_error *err) {
   char c = s->data[s->at];
 
@@ -366,18 +382,9 @@ static igt_status step(igt__model_stream *s, bool *more, igt_error *err) {
   case IGT__STREAM_BEGIN:
     return step_begin(s, c, err);
   case IGT__STREAM_KEY:
-    if (c == '}' && s->first) {
-      s->at++;
-      s->state = IGT__STREAM_END;
-      return IGT_OK;
-    }
-    return step_value(s, take_key, more, err);
+    return step_key(s, c, more, err);
   case IGT__STREAM_COLON:
-    if (c != ':')
-      return broken(s, "a colon is expected", err);
-    s->at++;
-    s->state = IGT__STREAM_MEMBER;
-    return IGT_OK;
+    return step_colon(s, c, err);
   case IGT__STREAM_MEMBER:
     if (s->list && c == '[') {
       begin_list(s);

@@ -148,30 +148,29 @@ void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) {
     push_event(run, event);
 }
 
-static void count_item_locked(igt__run *run, const igt_transfer_item *item) {
+static void count_done(igt_transfer_summary *s, const igt_transfer_item *item) {
+  s->files_done++;
+  s->bytes_done += item->size;
+  s->bytes_moved += item->moved;
+  s->files_unverified += item->result == IGT_RESULT_DONE && item->verified[0] == '\0';
+}
+
+static void count_skipped_locked(igt__run *run, const igt_transfer_item *item) {
+  run->summary.files_skipped++;
+  run->summary.bytes_skipped += item->size;
+  run->totals.files_skipped++;
+}
+
+static void count_file_locked(igt__run *run, const igt_transfer_item *item) {
   igt_transfer_summary *s = &run->summary;
 
-  if (item->kind == IGT_ITEM_STUDY) {
-    run->totals.studies_settled++;
-    s->studies_failed += item->result == IGT_RESULT_FAILED;
-    return;
-  }
-  if (item->kind == IGT_ITEM_IMPORT) {
-    s->imports_failed += item->result == IGT_RESULT_FAILED;
-    return;
-  }
   switch (item->result) {
   case IGT_RESULT_DONE:
   case IGT_RESULT_PLANNED:
-    s->files_done++;
-    s->bytes_done += item->size;
-    s->bytes_moved += item->moved;
-    s->files_unverified += item->result == IGT_RESULT_DONE && item->verified[0] == '\0';
+    count_done(s, item);
     break;
   case IGT_RESULT_SKIPPED:
-    s->files_skipped++;
-    s->bytes_skipped += item->size;
-    run->totals.files_skipped++;
+    count_skipped_locked(run, item);
     break;
   case IGT_RESULT_FAILED:
     s->files_failed++;
@@ -201,6 +200,17 @@ static void count_item_locked(igt__run *run, const igt_transfer_item *item) {
   case IGT_RESULT_PLANNED_DELETION:
     s->files_deleted++;
     break;
+  }
+}
+
+static void count_item_locked(igt__run *run, const igt_transfer_item *item) {
+  if (item->kind == IGT_ITEM_STUDY) {
+    run->totals.studies_settled++;
+    run->summary.studies_failed += item->result == IGT_RESULT_FAILED;
+  } else if (item->kind == IGT_ITEM_IMPORT) {
+    run->summary.imports_failed += item->result == IGT_RESULT_FAILED;
+  } else {
+    count_file_locked(run, item);
   }
 }
 
