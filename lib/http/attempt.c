@@ -526,6 +526,21 @@ void igt__attempt_note_sent(igt__attempt *attempt, CURLcode code) {
     req->on_progress(req, req->bytes_sent, 0);
 }
 
+bool igt__attempt_failed_in_tls(CURLcode code) {
+  switch ((int)code) {
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_INVALIDCERTSTATUS:
+  case CURLE_PEER_FAILED_VERIFICATION:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /* More of a body than fits into the socket buffers of a listener: something acknowledged it. */
 #define TAKEN (256u * 1024)
 

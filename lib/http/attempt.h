@@ -69,6 +69,8 @@ struct igt__attempt {
 igt_status igt__attempt_begin(igt__attempt *attempt, igt__slot *slot, igt_error *err);
 /* It ended: reports the rest of the body as sent. */
 void igt__attempt_note_sent(igt__attempt *attempt, CURLcode code);
+/* The TLS handshake failed, or what it needs, such as the trusted certificates. */
+bool igt__attempt_failed_in_tls(CURLcode code);
 /* It failed in the way in which servers without free connections refuse new ones. */
 bool igt__attempt_was_refused(const igt__attempt *attempt, CURLcode code);
 void igt__attempt_unpause(igt__attempt *attempt); /* it ends */

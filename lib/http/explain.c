@@ -93,8 +93,8 @@ static igt_status explain_timeout(failure *f) {
     return igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s within %u s", f->host,
                      f->proxy, seconds);
   return igt__fail(f->err, IGT_E_TIMEOUT,
-                   "%s: no connection within %u s: is a firewall, or a proxy that is not set, in "
-                   "between?",
+                   "%s: no connection within %u s: is a firewall blocking it, or does this network "
+                   "require a proxy?",
                    f->host, seconds);
 }
 
@@ -178,6 +178,8 @@ static igt_status explain_no_http(failure *f) {
 }
 
 static igt_status explain_code(failure *f, CURLcode code) {
+  if (igt__attempt_failed_in_tls(code))
+    return explain_tls(f, code);
   switch ((int)code) {
   case CURLE_COULDNT_RESOLVE_HOST:
     return igt__fail(f->err, IGT_E_RESOLVE,
@@ -194,14 +196,6 @@ static igt_status explain_code(failure *f, CURLcode code) {
   case CURLE_PROXY:
     return igt__fail(f->err, IGT_E_PROXY, "%s: the proxy %s failed (%s)", f->host, f->proxy,
                      f->why);
-  case CURLE_SSL_CONNECT_ERROR:
-  case CURLE_SSL_CERTPROBLEM:
-  case CURLE_SSL_CIPHER:
-  case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_ISSUER_ERROR:
-  case CURLE_SSL_INVALIDCERTSTATUS:
-  case CURLE_PEER_FAILED_VERIFICATION:
-    return explain_tls(f, code);
   case CURLE_OUT_OF_MEMORY:
     return explain_memory(f);
   case CURLE_URL_MALFORMAT:

@@ -116,6 +116,8 @@ static bool is_connected(CURL *easy) {
 }
 
 static igt_probe_stage stage_of(CURL *easy, CURLcode code, const igt_server_info *out) {
+  if (igt__attempt_failed_in_tls(code))
+    return IGT_PROBE_TLS;
   switch ((int)code) {
   case CURLE_OK:
     return IGT_PROBE_DONE;
@@ -125,14 +127,6 @@ static igt_probe_stage stage_of(CURL *easy, CURLcode code, const igt_server_info
   case CURLE_COULDNT_CONNECT:
   case CURLE_PROXY:
     return IGT_PROBE_CONNECT;
-  case CURLE_SSL_CONNECT_ERROR:
-  case CURLE_SSL_CERTPROBLEM:
-  case CURLE_SSL_CIPHER:
-  case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_ISSUER_ERROR:
-  case CURLE_SSL_INVALIDCERTSTATUS:
-  case CURLE_PEER_FAILED_VERIFICATION:
-    return IGT_PROBE_TLS;
   default:
     break;
   }

@@ -63,6 +63,19 @@ def own_environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def here(tmp_path):
+    """A folder for transfers."""
+    folder = tmp_path / 'here'
+    folder.mkdir()
+    return folder
+
+
+def tree(folder):
+    """The files below a folder, sorted."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file())
+
+
+@pytest.fixture
 def asked(monkeypatch):
     """Answers the prompts of Python, and records them."""
     questions = []

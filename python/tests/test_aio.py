@@ -20,11 +20,6 @@ SEED = {
 }
 
 
-@pytest.fixture
-def here(tmp_path):
-    return tmp_path / 'here'
-
-
 def test_several_transfers_in_one_loop(auth, here):
     threads, ticks = set(), []
 

@@ -319,8 +319,8 @@ def test_the_refresher_writes_the_shared_file(cloud, asked, own_environment):
     refresher.start(domain=cloud.url, username=USER, blocking=False)
     try:
         assert own_files(own_environment) == ['igtcloud_auth_mmap']
-        told = subprocess.run([PROGRAM, 'whoami'], text=True, stdout=subprocess.PIPE, check=True).stdout
-        assert USER in told  # the program uses our session
+        shown = subprocess.run([PROGRAM, 'whoami'], text=True, stdout=subprocess.PIPE, check=True).stdout
+        assert USER in shown  # the program uses our session
         with pytest.raises(RuntimeError, match='Error during login'):
             AuthRefresher().start(domain=cloud.url, username=USER, blocking=False)
     finally:

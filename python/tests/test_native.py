@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from conftest import PASSWORD, ROOT, USER
+from conftest import PASSWORD, ROOT, USER, tree
 
 from igtcloud.client import native
 
@@ -33,17 +33,6 @@ SEED = {
                 {'path': 'film.bin', 'size': BIG}]}]}]},
         {'name': 'up', 'id': 'u', 'institutes': [{'name': 'in', 'id': 'ui'}]}],
 }
-
-
-@pytest.fixture
-def here(tmp_path):
-    folder = tmp_path / 'here'
-    folder.mkdir()
-    return folder
-
-
-def tree(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file())
 
 
 def test_download_returns_what_it_did(auth, here):

@@ -91,7 +91,7 @@ def test_the_host_is_that_of_the_tokens(cloud, entities):
     assert entities.api_client.configuration.discard_unknown_keys is True
 
 
-def test_answers_without_a_described_type(entities, canned):
+def test_responses_without_a_described_type(entities, canned):
     canned({'method': 'GET', 'path': '/api/data/case-labels', 'body': {'a': [1, None]}, 'times': 1},
            {'method': 'GET', 'path': '/api/data/case-labels', 'body': 'no json', 'times': 1},
            {'method': 'GET', 'path': '/api/data/case-labels', 'status': 204, 'times': 1})
@@ -168,7 +168,7 @@ def test_no_connection(entities):
     assert type(again) is type(error) and str(again) == str(error)
 
 
-def test_a_cut_answer(cloud, entities):
+def test_a_response_that_is_cut_off(cloud, entities):
     cloud.faults({'fault': 'reset-in-body', 'path': '/api/data/projects', 'times': 0})
     with pytest.raises(ApiException) as raised:
         entities.get_projects(_request_timeout=1)

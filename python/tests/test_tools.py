@@ -7,7 +7,7 @@ import logging
 import os
 
 import pytest
-from conftest import PASSWORD, USER, RestClient
+from conftest import PASSWORD, USER, RestClient, tree
 
 from igtcloud.client import native
 
@@ -36,17 +36,6 @@ SEED = {
         {'name': 'up', 'id': 'u', 'institutes': [{'name': 'in', 'id': 'i'}]},
         {'name': 'twice', 'id': 't1'}, {'name': 'twice', 'id': 't2'}],
 }
-
-
-@pytest.fixture
-def here(tmp_path):
-    folder = tmp_path / 'here'
-    folder.mkdir()
-    return folder
-
-
-def tree(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file())
 
 
 # ---- common ----

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "client_for.h"
 #include "fake_session.h"
 #include "http_server.h"
 #include "igtcloud/operations.h"
@@ -27,13 +28,10 @@ static const char *const two[] = {"k 1", "k&2"};
 
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
-  igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
 
   (void)two;
   f->server = http_server_start();
-  options.domain = http_server_url(f->server, "");
-  options.retries = -1;
-  assert_int_equal(igt_client_new(&options, &f->client, &f->err), IGT_OK);
+  f->client = client_for(f->server, NULL);
   *state = f;
   return 0;
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "client_for.h"
 #include "crypto/crypto.h"
 #include "fake_session.h"
 #include "http_server.h"
@@ -74,7 +75,6 @@ static http_response serve(void *payload, const http_seen *seen) {
 
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
-  igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
   unsigned char md5[16];
 
   f->err = (igt_error)IGT_ERROR_INIT;
@@ -90,9 +90,7 @@ static int set_up(void **state) {
            "{\"policyCredentials\":[{\"credentials\":{\"accessKey\":\"a\",\"secretKey\":\"s\","
            "\"sessionToken\":\"t\",\"bucket\":\"bucket\",\"endpoint\":\"%s\"}}]}",
            http_server_url(f->server, ""));
-  options.domain = http_server_url(f->server, "");
-  options.retries = -1;
-  assert_int_equal(igt_client_new(&options, &f->client, &f->err), IGT_OK);
+  f->client = client_for(f->server, NULL);
   snprintf(f->dir, sizeof f->dir, "/tmp/igt-object-XXXXXX");
   assert_non_null(mkdtemp(f->dir));
   *state = f;

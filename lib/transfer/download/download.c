@@ -309,9 +309,5 @@ igt_status igt_download_start(igt_client *client, const igt_download_options *op
 igt_status igt_download(igt_client *client, const igt_download_options *options,
                         const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
                         igt_error *err) {
-  igt_status status = igt__summary_begin(summary, err);
-
-  return status == IGT_OK
-             ? igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err)
-             : status;
+  return igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err);
 }

@@ -19,6 +19,7 @@
 #include "base/sized.h"
 #include "base/thread.h"
 #include "transfer/engine/events.h"
+#include "transfer/engine/options.h"
 
 struct igt_transfer {
   igt__transfer_kind kind;
@@ -359,8 +360,8 @@ static igt_status begin_dispatch(igt_transfer *t, batch *b, igt_error *err) {
   }
   pthread_mutex_unlock(&t->lock);
   return busy ? igt__fail(err, IGT_E_INVALID,
-                          "a transfer's events are already being dispatched: neither a callback "
-                          "nor a second thread may do so")
+                          "igt_transfer_dispatch() is already running: neither a callback nor a "
+                          "second thread may call it")
               : IGT_OK;
 }
 
@@ -564,7 +565,9 @@ igt_status igt__transfer_call_run(const igt__transfer_call *call, igt_client *cl
                                   igt_transfer_summary *summary, igt_csv_summary *csv,
                                   igt_error *err) {
   igt_transfer *transfer = NULL;
-  igt_status status = prepare(call, client, options, callbacks, &transfer, err);
+  igt_status status = igt__summary_begin(summary, err);
 
+  if (status == IGT_OK)
+    status = prepare(call, client, options, callbacks, &transfer, err);
   return status == IGT_OK ? igt__transfer_run(transfer, summary, csv, err) : status;
 }

@@ -58,7 +58,8 @@ typedef struct igt__transfer_call {
   void (*keep)(igt_transfer *transfer, void *job);
 } igt__transfer_call;
 
-/* Its form that returns a handle, and its form that blocks. */
+/* Its form that returns a handle, and its form that blocks. summary: checked and emptied first; or
+ * csv, which the caller has checked; NULL: not wanted. */
 igt_status igt__transfer_call_start(const igt__transfer_call *call, igt_client *client,
                                     const void *options, const igt_transfer_callbacks *callbacks,
                                     igt_transfer **out, igt_error *err);

@@ -430,8 +430,6 @@ igt_status igt_manifest_verify(igt_client *client, const igt_manifest *manifest,
                                const igt_transfer_callbacks *callbacks,
                                igt_transfer_summary *summary, igt_error *err) {
   const arguments a = {manifest, transfer};
-  igt_status status = igt__summary_begin(summary, err);
 
-  return status == IGT_OK ? igt__transfer_call_run(&call, client, &a, callbacks, summary, NULL, err)
-                          : status;
+  return igt__transfer_call_run(&call, client, &a, callbacks, summary, NULL, err);
 }

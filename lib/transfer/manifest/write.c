@@ -549,8 +549,8 @@ static igt_status finish_text(writing *w, igt_status status, igt_error *err) {
     return put_end(w, err);
   if (status == IGT_OK || status == IGT_E_SOME_FAILED)
     status = igt__fail(err, IGT_E_SOME_FAILED,
-                       "%llu files and %llu studies failed: the manifest has no last line, so that "
-                       "it does not pass for a complete one",
+                       "%llu files and %llu studies failed: the manifest was left without its last "
+                       "line, which marks it as incomplete",
                        (unsigned long long)s->files_failed, (unsigned long long)s->studies_failed);
   (void)flush(w, NULL);
   return status;
@@ -664,11 +664,7 @@ igt_status igt_manifest_write_start(igt_client *client, const igt_manifest_optio
 igt_status igt_manifest_write(igt_client *client, const igt_manifest_options *options,
                               const igt_transfer_callbacks *callbacks,
                               igt_transfer_summary *summary, igt_error *err) {
-  igt_status status = igt__summary_begin(summary, err);
-
-  return status == IGT_OK
-             ? igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err)
-             : status;
+  return igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err);
 }
 
 IGT__DEFINE_INIT(igt_manifest_options)
