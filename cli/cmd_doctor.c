@@ -382,6 +382,10 @@ static int cmd_doctor(settings *s) {
   snprintf(d.target, sizeof d.target, "%s", s->target ? s->target : ".");
   if (!os_working_folder(d.here, sizeof d.here))
     *d.here = '\0';
+  if (s->bundle && strcmp(s->bundle, "-") == 0 && (d.output = os_divert_output()) < 0) {
+    complain(IGT_E_IO, "cannot write the bundle to standard output: %s", strerror(errno));
+    return EXIT_FAILED;
+  }
   run_all(&d);
   status = summarize(&d);
   if (s->bundle && !caught_signal() && write_bundle(&d, s->bundle) != EXIT_DONE)
@@ -395,7 +399,8 @@ static const option options[] = {
     {"target", 0, OPTION_TEXT, AT(target), "FOLDER", NULL,
      "the folder of downloads to examine (default: the current one)"},
     {"bundle", 0, OPTION_TEXT, AT(bundle), "FILE", NULL,
-     "also write a tar archive for a support ticket, without secrets and names"},
+     "also write a tar archive for a support ticket, without secrets and names; - is standard "
+     "output"},
     {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "examine this journal"},
     END_OF_OPTIONS};
 
@@ -417,7 +422,8 @@ const command doctor_command = {
     "the setting, such as the sign-in, is skipped.\n"
     "No probe takes longer than 30 s. Exits with 1 if there was an error.\n"
     "The archive of --bundle has these lines, the system's version, and the names of the settings\n"
-    "in use. It contains no password, key, token, user name, or name of a patient, study or file.",
+    "in use. It contains no password, key, token, user name, or name of a patient, study or file.\n"
+    "With --bundle - it goes to standard output, and the lines to standard error.",
     options,
     true,
     cmd_doctor,

@@ -3,6 +3,7 @@
  * selection of studies consists of; the others read such a file, which then is all the selection
  * there is. It is untrusted: it may name a cloud, but the user's credentials go there only if it is
  * a known one, or the one that the user chose. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +107,7 @@ const command manifest_command = {
     PLACE,
     1,
     3,
-    "write what studies consist of, to fetch or verify it later",
+    "write a manifest of studies, to download or verify them later",
     "Writes a manifest of the selected studies to standard output: JSON lines with each study and\n"
     "each file, its size, digest and ETag, and a last line that shows whether any of it was\n"
     "changed or cut off. `igtcloud download --manifest FILE TARGET_FOLDER` fetches exactly these\n"
@@ -165,6 +166,12 @@ static igt_manifest *open_manifest(const settings *s, int *status) {
   *status = EXIT_USAGE;
   if (!chooses_nothing() || (strcmp(s->manifest, "-") == 0 && !take_input(s, "manifest")))
     return NULL;
+  /* A download opens its manifest once more. */
+  if (strcmp(s->manifest, "-") == 0 && !os_keep_input()) {
+    *status = EXIT_FAILED;
+    complain(IGT_E_IO, "cannot read the manifest on standard input: %s", strerror(errno));
+    return NULL;
+  }
   if (igt_manifest_open(file_option(s->manifest), &m, &err) != IGT_OK)
     *status = fail(&err);
   return m;
@@ -201,14 +208,12 @@ int download_manifest(settings *s) {
   if (s->argument_count != 1)
     return usage_error("download --manifest takes the TARGET_FOLDER only: the manifest names the "
                        "project");
-  if (strcmp(s->manifest, "-") == 0)
-    return usage_error("download --manifest needs a file, which is read several times");
   if (!transfer_options(s, &transfer) || !(m = open_manifest(s, &status)))
     return status;
   choose_nothing(&transfer);
   o.transfer = &transfer;
   o.target = s->arguments[0];
-  o.manifest = s->manifest;
+  o.manifest = file_option(s->manifest);
   o.include_modified_date = s->include_modified_date;
   info = igt_manifest_get_info(m);
   if ((r = report_open(s, "downloaded", &status)) != NULL &&

@@ -24,6 +24,7 @@ typedef struct doctor {
   settings own; /* with shorter timeouts */
   const settings *s;
   const char *project; /* NULL: none is given */
+  int output;          /* for --bundle -: standard output, whose lines go to standard error */
   igt_client *client;
   char user[256]; /* signed in; left out of a bundle */
   bool is_service;

@@ -319,10 +319,21 @@ static bool write_archive(int fd, const doctor *d) {
   for (size_t i = 0; i < sizeof members / sizeof *members; i++)
     if (!add_text(fd, d, members[i].name, members[i].fn))
       return false;
-  return write_all(fd, end, sizeof end) && igt__os_sync(fd) == 0;
+  return write_all(fd, end, sizeof end);
+}
+
+static int write_to_output(const doctor *d) {
+  errno = 0;
+  if (write_archive(d->output, d))
+    return EXIT_DONE;
+  complain(IGT_E_IO, "cannot write the bundle to standard output: %s",
+           strerror(errno ? errno : ENOMEM));
+  return EXIT_FAILED;
 }
 
 int write_bundle(doctor *d, const char *path) {
+  if (strcmp(path, "-") == 0)
+    return write_to_output(d);
   int fd = igt__os_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   bool good;
 
@@ -331,7 +342,7 @@ int write_bundle(doctor *d, const char *path) {
     return EXIT_FAILED;
   }
   errno = 0;
-  good = write_archive(fd, d);
+  good = write_archive(fd, d) && igt__os_sync(fd) == 0;
   if (!good)
     complain(IGT_E_IO, "cannot write the bundle '%s': %s", path, strerror(errno ? errno : ENOMEM));
   if (igt__os_close(fd) != 0 || !good) {

@@ -63,6 +63,12 @@ void os_show_to_all(int fd);
 
 /* ---- questions, threads ---- */
 
+/* Standard input can be read more than once: if it is not a file, it becomes a copy of what it
+ * has, in a file without a name. False: errno. */
+bool os_keep_input(void);
+/* Standard output's descriptor for a file that goes there, while what is printed goes to standard
+ * error from now on. -1: errno. */
+int os_divert_output(void);
 /* The first line that a command line of the user's writes. False: reported. */
 bool os_ask_command(const char *command, char *out, size_t cap);
 /* Whether the terminal shows UTF-8. */

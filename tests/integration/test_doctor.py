@@ -4,6 +4,7 @@ is left behind, nothing hangs, and a bundle has neither secrets nor names."""
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -307,6 +308,13 @@ def test_the_bundle_has_no_secrets_and_no_names(cloud, igtcloud, home, out, tmp_
     assert "File exists" in done.err and bundle.read_bytes() == before
 
 
+def test_a_bundle_on_standard_output(igtcloud, tmp_path):
+    done = igtcloud.run("doctor", "--bundle", "-", "--target", tmp_path, status=None)
+    assert "version" in done.err and "igtcloud" in done.err
+    with tarfile.open(fileobj=io.BytesIO(done.out)) as tar:
+        assert sorted(m.name.split("/")[1] for m in tar)[1:3] == ["doctor.json", "doctor.txt"]
+
+
 @pytest.mark.skipif(not os.environ.get("IGTCLOUD_LONG"), reason="with IGTCLOUD_LONG")
 def test_full_and_read_only_disks_are_reported(igtcloud, tmp_path):
     """A full one, and one that is mounted read-only."""
@@ -347,8 +355,8 @@ def test_a_bundle_has_no_paths_that_the_user_gave(igtcloud, home, tmp_path, base
         texts = members_of(bundle)
         for word in ("Mustermann", "Hans", "hans"):
             assert word not in "".join(texts.values()), texts
-        told = "left out" if target == deep else "the target folder"
-        for said in (told, "(the journal)", "TMPDIR/"):
+        shown = "left out" if target == deep else "the target folder"
+        for said in (shown, "(the journal)", "TMPDIR/"):
             assert said in texts["doctor.txt"] and said in texts["doctor.json"], texts
 
 
@@ -370,11 +378,11 @@ def test_a_mistake_in_the_configuration(cloud, igtcloud, home, here):
     bundle = home / "bundle.tar"
     done = igtcloud.run("doctor", "--json", "--config", config, "--target", here, "--bundle", bundle,
                         env={"IGTCLOUD_CONECTIONS": "3"}, status=FAILED)
-    told = [line for line in done.lines if line["check"] == "configuration"]
-    assert "slip.config" not in done.err and [line["result"] for line in told] == ["error"] * 3
-    assert "did you mean 'IGTCLOUD_CONNECTIONS'?" in told[0]["message"]
-    assert "line 3: unknown key 'usr'; did you mean 'user'?" in told[1]["message"]
-    assert "line 4: retries = 'many' must be" in told[2]["message"] and all(line["advice"] for line in told)
+    shown = [line for line in done.lines if line["check"] == "configuration"]
+    assert "slip.config" not in done.err and [line["result"] for line in shown] == ["error"] * 3
+    assert "did you mean 'IGTCLOUD_CONNECTIONS'?" in shown[0]["message"]
+    assert "line 3: unknown key 'usr'; did you mean 'user'?" in shown[1]["message"]
+    assert "line 4: retries = 'many' must be" in shown[2]["message"] and all(line["advice"] for line in shown)
     others = {line["check"]: line["result"] for line in done.lines if line["check"] != "configuration"}
     assert others["tls"] == others["file system"] == others["journal"] == "ok"
     assert others["sign-in"] == "skipped" and "roles" not in others

@@ -146,11 +146,26 @@ def test_categories_have_folders(igtcloud, sealed, out):
 
 
 def test_two_studies_of_one_name(igtcloud, sealed, out):
-    """Their folders are told apart by study.json, as a download does."""
+    """study.json tells which folder is which study, as for a download."""
     path = sealed("twins")
     igtcloud.run("download", "--manifest", path, out)
     assert len(list((out / "lab").iterdir())) == 2
     igtcloud.run("verify", "--manifest", path, out, sign_in=False)
+
+
+def test_standard_input(igtcloud, sealed, out):
+    """A pipe can be read once, and a download reads its manifest twice."""
+    text = sealed("trial", "south").read_bytes()
+    command = [program(), "download", "--manifest", "-", out, "--domain", igtcloud.url, "--user", igtcloud.user,
+               "--password-command", f"echo {igtcloud.password}"]
+
+    def download(text):
+        return subprocess.run(command, input=text, capture_output=True, env=environment(igtcloud.home), check=False)
+    done = download(text)
+    assert done.returncode == 0 and b"Downloaded 1 study" in done.stderr, done
+    assert tree(out)["south/P1---A/notes.txt"] == b"south"
+    done = download(text[:-10])
+    assert done.returncode == 1 and b"is not a complete manifest" in done.stderr, done
 
 
 def test_no_cloud_is_needed(igtcloud, sealed, out, home):

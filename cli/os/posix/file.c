@@ -242,3 +242,41 @@ bool os_is_terminal(int fd) {
 void os_show_to_all(int fd) {
   (void)fchmod(fd, 0644);
 }
+
+/* ---- standard streams as files ---- */
+
+static bool copy_input(FILE *to) {
+  char block[65536];
+  size_t n;
+
+  while ((n = fread(block, 1, sizeof block, stdin)) > 0)
+    if (fwrite(block, 1, n, to) != n)
+      return false;
+  return !ferror(stdin) && fflush(to) == 0 && dup2(fileno(to), STDIN_FILENO) >= 0;
+}
+
+bool os_keep_input(void) {
+  struct stat st;
+  FILE *copy;
+  bool good;
+  int why;
+
+  if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+    return true;
+  copy = tmpfile();
+  if (!copy)
+    return false;
+  good = copy_input(copy);
+  why = errno;
+  (void)fclose(copy);
+  errno = why;
+  return good;
+}
+
+int os_divert_output(void) {
+  int own;
+
+  (void)fflush(stdout);
+  own = igt__os_dup(STANDARD_OUTPUT);
+  return own >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 ? own : -1;
+}

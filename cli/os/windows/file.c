@@ -166,3 +166,22 @@ FILE *open_output(const char *path, bool append, const char **why) {
   }
   return or_why(os_stream(fd, append ? "a" : "w"), why);
 }
+
+/* ---- standard streams as files ---- */
+
+bool os_keep_input(void) {
+  igt__stat st;
+
+  if (igt__os_fstat(STANDARD_INPUT, &st) == 0 && S_ISREG(st.st_mode))
+    return true;
+  errno = ENOTSUP;
+  return false;
+}
+
+int os_divert_output(void) {
+  int own;
+
+  (void)fflush(stdout);
+  own = igt__os_dup(STANDARD_OUTPUT);
+  return own >= 0 && _dup2(STANDARD_ERROR, STANDARD_OUTPUT) == 0 ? own : -1;
+}
