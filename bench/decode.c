@@ -72,11 +72,11 @@ static igt_status feed(igt__model_stream *stream, const igt__buf *text, igt_erro
 
   for (size_t at = 0; at < text->len && status == IGT_OK;) {
     size_t cap = 0, n = text->len - at;
-    char *room = igt__model_stream_space(stream, &cap);
+    char *space = igt__model_stream_space(stream, &cap);
 
     n = n < cap ? n : cap;
     n = n < PIECE ? n : PIECE;
-    memcpy(room, text->data + at, n);
+    memcpy(space, text->data + at, n);
     at += n;
     status = igt__model_stream_filled(stream, n, err);
   }

@@ -67,7 +67,7 @@ def version():
 
 
 def free_ports(count):
-    """The sandbox must know the URL before it starts, and nginx cannot be told to pick."""
+    """The sandbox must know the URL before it starts, and nginx cannot pick a port."""
     taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in taken]
     for s in taken:

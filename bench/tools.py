@@ -43,7 +43,7 @@ class Tool:
 
 def pace_of(log):
     """What lib/transfer/engine/sched.c logs at its end."""
-    found = re.search(r"requests at once: ([0-9.]+) on average in ([0-9.]+) s .*, (\d+) at the end",
+    found = re.search(r"concurrent requests: ([0-9.]+) on average in ([0-9.]+) s .*, (\d+) at the end",
                       log)
     return (float(found[1]), float(found[2]), int(found[3])) if found else ()
 

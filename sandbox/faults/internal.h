@@ -32,7 +32,7 @@
   X(RESET_IN_REQUEST, "reset-in-request", REQUEST, 0, NULL, NULL)                                  \
   X(FLIP_IN_REQUEST, "flip-in-request", REQUEST, 0, NULL, NULL)                                    \
   X(REPLACE, "replace", REQUEST, 0, NULL, NULL)                                                    \
-  X(LOST_RESPONSE, "lost-answer", HEAD, 0, NULL, NULL)                                             \
+  X(LOST_RESPONSE, "lost-response", HEAD, 0, NULL, NULL)                                             \
   X(RESET_IN_HEADERS, "reset-in-headers", HEAD, 0, NULL, NULL)                                     \
   X(SILENCE, "silence", HEAD, 0, NULL, NULL)                                                       \
   X(WRONG_ETAG, "wrong-etag", HEAD, 0, NULL, NULL)                                                 \

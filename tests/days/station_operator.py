@@ -126,7 +126,7 @@ class Weeks:
         self.cloud.stop()
         for n in range(5):
             self.arrive(f"ward/offline{n}", {"a.dcm": f"offline {n}"})
-        self.wait_for(lambda: "studies wait" in self.log)
+        self.wait_for(lambda: "studies are waiting" in self.log)
         later = time.monotonic() + 4 * 3600 / 4000  # four hours of station time
         while time.monotonic() < later:
             assert self.process.poll() is None

@@ -21,7 +21,7 @@ MIXED = [{"path": f"notes/{n}.txt", "text": f"note {n}\n" * n} for n in range(12
 
 # Faults that another attempt may well get past; project "kinds" has a file for each.
 TRANSIENT = ["internal-error", "bad-gateway", "gateway-timeout", "unavailable", "slow-down",
-             "too-many", "reset", "lost-answer", "reset-in-headers", "reset-in-body", "short-body"]
+             "too-many", "reset", "lost-response", "reset-in-headers", "reset-in-body", "short-body"]
 
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],

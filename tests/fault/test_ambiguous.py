@@ -6,10 +6,10 @@ import pytest
 import cloud as c
 from promise import promise
 
-LOST = ["lost-answer", "reset", "internal-error", "reset-in-headers", "reset-in-body"]
+LOST = ["lost-response", "reset", "internal-error", "reset-in-headers", "reset-in-body"]
 
 
-LOST_EFFECT = ["lost-answer", "reset-in-headers", "reset-in-body"]  # the others took none
+LOST_EFFECT = ["lost-response", "reset-in-headers", "reset-in-body"]  # the others took none
 
 
 def upload(cloud, igtcloud, tmp_path, expected):
@@ -91,7 +91,7 @@ def test_completing_a_single_upload(cloud, igtcloud, tmp_path):
     size = 8 * c.MIB + 3
     c.write(tmp_path, {"film.bin": bytes(size)})
     igtcloud.run("study create", "target/lab", f"name={tmp_path.name}")
-    cloud.faults({"fault": "lost-answer", "method": "POST", "path": c.S3, "query": "uploadId="})
+    cloud.faults({"fault": "lost-response", "method": "POST", "path": c.S3, "query": "uploadId="})
     igtcloud.run("cp", tmp_path / "film.bin", f"igt:target/lab/{tmp_path.name}/files/")
     sent = [r for r in cloud.requests(method="PUT", path="*/film.bin") if r["part"]]
     assert sum(r["bytesIn"] for r in sent) == size
@@ -103,7 +103,7 @@ def test_completing_a_single_upload(cloud, igtcloud, tmp_path):
 def test_completing_a_multipart_upload_as_a_service(cloud, igtcloud, tmp_path):
     expected = {f"{tmp_path.name}/film.bin": bytes(9 * c.MIB)}
     c.write(tmp_path / "up/lab", expected)
-    cloud.faults({"fault": "lost-answer", "method": "POST", "path": c.S3, "query": "uploadId="})
+    cloud.faults({"fault": "lost-response", "method": "POST", "path": c.S3, "query": "uploadId="})
     igtcloud.run("upload", "--service-file", cloud.data / "station@trial.pem", tmp_path / "up",
                  "target", sign_in=False)
     assert not cloud.requests(path="*/s3credentials", query="*action=GET*")
@@ -115,7 +115,7 @@ def test_completing_a_multipart_upload_as_a_service(cloud, igtcloud, tmp_path):
          "the response to CreateMultipartUpload is lost",
          "a new upload is started; the lost one stays in the store, without parts")
 def test_creating_a_multipart_upload(cloud, igtcloud, tmp_path):
-    cloud.faults({"fault": "lost-answer", "method": "POST", "query": "uploads"})
+    cloud.faults({"fault": "lost-response", "method": "POST", "query": "uploads"})
     log = upload(cloud, igtcloud, tmp_path, {f"{tmp_path.name}/film.bin": bytes(9 * c.MIB)})
     uploads = {r["query"].split("uploadId=")[1] for r in log if r["part"]}
     assert len(uploads) == 1 and len([r for r in log if r["query"] == "uploads="]) == 2

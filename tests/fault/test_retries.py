@@ -79,7 +79,7 @@ def test_a_list_that_breaks_four_times(cloud, igtcloud, out):
 
 @promise("Retry", "sign-in fails with 500, or its response is lost", "retried")
 def test_sign_in(cloud, igtcloud, out):
-    kinds = ["internal-error", "reset", "lost-answer", "short-body"]
+    kinds = ["internal-error", "reset", "lost-response", "short-body"]
     cloud.faults(*({"fault": kind, "path": "/api/auth/login"} for kind in kinds))
     igtcloud.run("download", out, "one")
     assert [r["fault"] for r in cloud.requests(path="*/login")] == kinds + [None]
@@ -96,7 +96,7 @@ def test_uploads_that_fail_are_retried(cloud, igtcloud, tmp_path):
     cloud.faults(*({"fault": kind, "method": "PUT", "path": f"**/{kind}.bin", "at": 100000}
                    for kind in kinds),
                  *({"fault": kind, "method": "PUT", "query": f"partNumber={n}&", "at": 100000}
-                   for n, kind in ((1, "reset"), (2, "internal-error"), (1, "lost-answer"),
+                   for n, kind in ((1, "reset"), (2, "internal-error"), (1, "lost-response"),
                                    (2, "reset-in-request"), (1, "flip-in-request"))))
     igtcloud.run("upload", tmp_path / "up", "target")
     assert cloud.planned() == []

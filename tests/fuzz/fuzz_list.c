@@ -29,12 +29,12 @@ static igt_status in_pieces(const igt_type *type, const char *json, size_t n, si
 
   for (size_t at = 0; at < n && status == IGT_OK;) {
     size_t cap = 0;
-    char *room = igt__model_stream_space(stream, &cap);
+    char *space = igt__model_stream_space(stream, &cap);
     size_t some = most < n - at ? most : n - at;
 
-    demand(room && cap > 0);
+    demand(space && cap > 0);
     some = some < cap ? some : cap;
-    memcpy(room, json + at, some);
+    memcpy(space, json + at, some);
     at += some;
     status = igt__model_stream_filled(stream, some, NULL);
   }

@@ -44,10 +44,10 @@ static void in_pieces(const igt_type *type, const char *json, size_t n) {
 
   for (size_t at = 0; at < n && status == IGT_OK;) {
     size_t cap = 0, some = 1 + (unsigned char)json[at] % 7u;
-    char *room = igt__model_stream_space(stream, &cap);
+    char *space = igt__model_stream_space(stream, &cap);
 
     some = some < n - at ? some : n - at;
-    memcpy(room, json + at, some);
+    memcpy(space, json + at, some);
     at += some;
     status = igt__model_stream_filled(stream, some, NULL);
   }

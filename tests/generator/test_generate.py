@@ -212,7 +212,7 @@ def test_the_same_description_makes_the_same_code():
     assert generate.generate(paths) == generate.generate(paths)
 
 
-def test_the_program_tells_what_is_wrong(tmp_path):
+def test_the_program_says_what_is_wrong(tmp_path):
     path = tmp_path / 'spec.json'
     path.write_text(json.dumps(change(['swagger'], '1.2')), encoding='utf-8')
     done = subprocess.run([sys.executable, str(ROOT / 'api' / 'generate.py'), str(tmp_path / 'out'),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The existing Python client as a witness: python_client.py SOURCE
+"""Interoperability with the existing Python client: python_client.py SOURCE
 
 SOURCE is its `src` folder (it is not part of this project, so this is no test of `make check`). It
 needs Debian's python3-boto3, -click, -cachetools, -tenacity, -tqdm and -jwt. Starts a sandbox with the
@@ -55,7 +55,7 @@ with smart_auth(url, service.service_id, key=service.private_key) as auth:
 """
 
 
-class Witness:
+class ExistingClient:
     def __init__(self, sandbox, source, work):
         self.sandbox, self.work = sandbox, work
         self.env = {**os.environ, "PYTHONPATH": str(source), "SANDBOX_URL": sandbox.url,
@@ -139,9 +139,9 @@ class Witness:
 def main():
     source = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as temporary, Sandbox(seed="demo") as sandbox:
-        witness = Witness(sandbox, source, pathlib.Path(temporary))
-        for step in (witness.upload_and_download, witness.categories, witness.csv,
-                     witness.login_as_service, witness.library):
+        existing = ExistingClient(sandbox, source, pathlib.Path(temporary))
+        for step in (existing.upload_and_download, existing.categories, existing.csv,
+                     existing.login_as_service, existing.library):
             step()
             print(f"{step.__name__}: works", flush=True)
 

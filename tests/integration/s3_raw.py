@@ -63,7 +63,7 @@ class RawS3:
 
     def request(self, method, key, query=None, body=b"", headers=None, payload=None, when=None,
                 unsigned=(), signature=None, authorization=None, send=None):
-        """payload: x-amz-content-sha256, of the body unless told. unsigned: headers that are sent
+        """payload: x-amz-content-sha256, of the body by default. unsigned: headers that are sent
         without a signature. send(headers, seed): makes the body when the seed is known."""
         when = when or now().strftime("%Y%m%dT%H%M%SZ")
         query = query or {}

@@ -63,7 +63,7 @@ def test_only_the_real_reason(cloud, home):
     nobody = signs_in(cloud, home, "--password-command", "echo demo", status=DENIED)
     assert len(nobody) == 1 and "the user name is missing" in nobody[0]
     both = signs_in(cloud, home, "--password-command", "echo demo", "--password-stdin", status=USAGE)
-    assert "exclude each other" in both[0]
+    assert "are mutually exclusive" in both[0]
 
 
 @pytest.mark.parametrize("option, said", [

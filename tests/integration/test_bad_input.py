@@ -248,18 +248,18 @@ def test_study_members_of_a_wrong_type(tmp_path, home, out, member, value, comma
 
 @pytest.mark.measures
 @pytest.mark.parametrize("path", [PROJECTS, STUDIES, FILES, CREDENTIALS, "/igtcloud/**"])
-def test_answer_of_a_gigabyte(igtcloud, home, out, canned, path):
+def test_response_of_a_gigabyte(igtcloud, home, out, canned, path):
     """One value without an end. It is given up long before that, and never held."""
     canned({"path": path, "status": 200 if path[1] == "a" else 400,
             "repeat": {"head": '[{"id": "' if path[1] == "a" else "<Error><Code>",
                        "text": "x" * 10000, "count": 100000, "tail": '"}]'}})
     begin = time.monotonic()
-    with open(home / "err", "w+b") as told:
-        process = igtcloud.start("download", "--retries", "0", out, "p", stderr=told,
+    with open(home / "err", "w+b") as shown:
+        process = igtcloud.start("download", "--retries", "0", out, "p", stderr=shown,
                                  stdout=subprocess.DEVNULL)
         size = largest_size(process)
-        told.seek(0)
-        err = told.read().decode("utf-8")
+        shown.seek(0)
+        err = shown.read().decode("utf-8")
     assert process.returncode in (FAILED, SOME_FAILED), err
     assert time.monotonic() - begin < 20 and err.count("\n") < 12 and len(err) < 5000
     limit = 400 if sanitized() else 120
@@ -477,7 +477,7 @@ def test_full_disk(igtcloud, tmp_path):
         igtcloud.run("csv", small, "p", status=0)
 
 
-def test_disk_without_any_room(igtcloud, tmp_path):
+def test_disk_without_space(igtcloud, tmp_path):
     with mounted(tmp_path / "small", "4k") as small:
         done = igtcloud.run("csv", "--files", small, "p", status=None)
         if done.status:

@@ -165,14 +165,14 @@ def test_describe_every_operation():
         for parameter in node.get("parameters", []):
             if parameter["in"] != "body":
                 assert parameter["name"] in [p["name"] for p in one["parameters"]]
-    told = offline("--describe", "post_studies").text
-    assert "POST /api/data/hospitals/{hospital_id}/studies" in told and "Body: RootStudy" in told
-    assert "studyType" in told and "required" in told
+    shown = offline("--describe", "post_studies").text
+    assert "POST /api/data/hospitals/{hospital_id}/studies" in shown and "Body: RootStudy" in shown
+    assert "studyType" in shown and "required" in shown
 
 
 def test_describe_a_model():
-    told = offline("--describe", "EpdStudy").text
-    assert "extends RootStudy" in told and "imagedChambers" in told
+    shown = offline("--describe", "EpdStudy").text
+    assert "extends RootStudy" in shown and "imagedChambers" in shown
     one, = offline("--describe", "Project", "--json").lines
     assert {f["name"]: f["readOnly"] for f in one["fields"]}["id"] is True
     assert "--list" in offline("--describe", "nothing", status=USAGE).err

@@ -64,7 +64,7 @@ def test_cat_of_a_large_file(cloud, igtcloud):
         hashlib.sha256(stored(cloud, igtcloud, f"{STUDY}/files/d/large.bin")).digest()
 
 
-def test_cat_tells_what_is_wrong(cloud, igtcloud):
+def test_cat_says_what_is_wrong(cloud, igtcloud):
     """The bytes are out by then, but the exit status says it."""
     plain = RestClient(cloud.url)
     right = igtcloud.run("cat", f"{STUDY}/files/report.txt").out
@@ -128,7 +128,7 @@ def test_cp_down_keeps_the_date(cloud, igtcloud, here):
 
 
 def test_cp_and_the_journal(igtcloud, here):
-    """Where it is, is told; without it nothing is left at home."""
+    """Its path is reported; without it nothing is left at home."""
     large = f"igt:{STUDY}/files/d/large.bin"
     igtcloud.run("cp", large, here, "--no-journal", "--bwlimit", "1G")
     assert not [name for name in tree(igtcloud.home) if "journal" in name]

@@ -51,15 +51,15 @@ def test_create_takes_the_institutes_type(igtcloud):
     assert shown(igtcloud, "heart/lab/case 1")["duration"] == 95
 
 
-@pytest.mark.parametrize("text, told", [
+@pytest.mark.parametrize("text, reported", [
     ("colour=red", "Study has no field 'colour'"), ("description", "FIELD=VALUE"),
     ("=x", "FIELD=VALUE"), ("patient=x", "FIELD.FIELD=VALUE"),
     ("patient.colour=x", "Patient has no field 'colour'"),
     ("description.x=1", "not an object"), ("createdBy=me", "read-only"),
     ("legalBasis:=[1", "")])
-def test_fields_that_are_wrong(igtcloud, text, told):
+def test_fields_that_are_wrong(igtcloud, text, reported):
     done = igtcloud.run("study set", STUDY, text, status=USAGE)
-    assert told in done.err and done.out == b""
+    assert reported in done.err and done.out == b""
     assert shown(igtcloud)["description"] == "old"
 
 
@@ -104,21 +104,21 @@ CHANGES = ("PATCH", "POST", "PUT")
 
 
 @pytest.mark.parametrize("responds", ["with the study", "with nothing"])
-@pytest.mark.parametrize("words, told", [
+@pytest.mark.parametrize("words, reported", [
     (["set", STUDY, "description=new", "studyComments=kept"], 'description is still "old", not "new"'),
     (["set", STUDY, "description:=null"], 'description is still "old", not null'),
     (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], "studyDate is still"),
     (["set", STUDY, "patient.patientId=P2"], 'patient.patientId is still "P1"'),
     (["label", STUDY, "a", "b"], 'caseLabels is still'),
     (["comment", STUDY, "new"], 'studyComments is still "kept", not "new"')])
-def test_a_change_that_the_cloud_does_not_make(cloud, home, words, told, responds):
+def test_a_change_that_the_cloud_does_not_make(cloud, home, words, reported, responds):
     """It responds 200 all the same."""
     study = shown(Program(cloud.url, home))
     with OddCloud(cloud.url) as odd:
         odd.answer = lambda r: Reply(200, study if responds == "with the study" else {"studyType": "Study"}) \
             if r.method in CHANGES and "/studies/" in r.path else None
         done = Program(odd.url, home).run(f"study {words[0]}", *words[1:], status=FAILED)
-    assert told in done.err and done.err.count("igtcloud: ") == 1 and done.out == b""
+    assert reported in done.err and done.err.count("igtcloud: ") == 1 and done.out == b""
 
 
 @pytest.mark.parametrize("words, there, sure", [

@@ -163,7 +163,7 @@ def test_d07_extensions(igtcloud, out):
     igtcloud.run("download", "--ext", ".txt", out, "down")
     assert set(files(out)) == {"i/one/a.TXT", "i/two/c.txt"}
     done = igtcloud.run("download", "--ext", ".mov", out, "down")
-    assert "'.mov'" in done.err  # nothing matched, and that is told
+    assert "'.mov'" in done.err  # nothing matched, which is reported
 
 
 # ---- sessions and secrets ----
@@ -354,7 +354,7 @@ def test_d30_one_cap_for_all_connections(cloud, igtcloud, out):
     assert most <= 3
 
 
-def test_d31_credentials_are_asked_for_once(cloud, igtcloud, out):
+def test_d31_credentials_are_requested_once(cloud, igtcloud, out):
     igtcloud.run("download", out, "many")
     asked = [r["query"] for r in cloud.requests(path="/api/auth/s3credentials")]
     assert len(asked) == len(set(asked)) == 12
@@ -425,7 +425,7 @@ def test_d28_stray_files_are_no_studies(cloud, igtcloud, tmp_path):
     assert "Thumbs.db" not in studies(cloud, "up", "lab") and "d28" in studies(cloud, "up", "lab")
 
 
-def test_d28_a_folder_with_dicom_alone_is_told(cloud, igtcloud, tmp_path):
+def test_d28_a_folder_with_dicom_alone_is_reported(cloud, igtcloud, tmp_path):
     up = put(tmp_path / "up", {"lab/d28dicom/dicom/1.dcm": "x", "lab/d28b/x": "x"})
     done = igtcloud.run("upload", up, "up", status=SOME_FAILED)
     assert "d28dicom" in done.err and "dicom" in done.err
@@ -453,7 +453,7 @@ def test_d29_csv(igtcloud, out):
     assert by_name["one"]["age"] == ""
 
 
-def test_d33_incomplete_files_are_told(igtcloud, out):
+def test_d33_incomplete_files_are_reported(igtcloud, out):
     done = igtcloud.run("download", "--json", out, "down")
     assert done.summary["filesIncomplete"] == 1 and "not complete" in done.err
     assert [i["path"] for i in done.items if i["result"] == "ignored"] == ["half.bin"]

@@ -373,7 +373,7 @@ def ids(operation):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=ids)
-def test_answers_as_described(operation, world):
+def test_responses_as_described(operation, world):
     answer = Request(operation, world).send()
     status = str(answer.status_code)
     if not operation.good:  # the description leaves it open

@@ -67,7 +67,7 @@ def whole_films(folder):
     return set(sizes)
 
 
-# ---- room ----
+# ---- space ----
 
 @contextlib.contextmanager
 def mounted(folder, size):
@@ -81,8 +81,8 @@ def mounted(folder, size):
         subprocess.run(["umount", folder], check=True)
 
 
-def test_too_small_a_disk_is_told_before(igtcloud, tmp_path):
-    """More is listed than is free: that is told before the disk is full, and nothing is half there."""
+def test_too_small_a_disk_is_reported_first(igtcloud, tmp_path):
+    """More is listed than is free: reported before the disk is full, and no file is partial."""
     with mounted(tmp_path / "small", "6m") as small:
         done = igtcloud.run("download", "--json", small, "film", status=FAILED)
         assert " are needed" in done.error and " free" in done.error, done
@@ -96,7 +96,7 @@ def test_too_small_a_disk_is_told_before(igtcloud, tmp_path):
 
 
 def test_disk_that_fills_on_the_way(igtcloud, cloud, tmp_path):
-    """Someone else takes the room; when it is there again, the same command goes on."""
+    """Someone else takes the space; once it is free again, the same command continues."""
     with mounted(tmp_path / "small", "30m") as small:
         # All but one file wait in their second MiB until the disk is full.
         cloud.faults({"fault": "silence", "path": f"/{BUCKET}/**/*.bin", "method": "GET",
@@ -162,7 +162,7 @@ def over_quota(igtcloud, folder, call, *arguments, first=1, **options):
                                          ("create", 12), ("rename", 1), ("rename", 9)])
 def test_quota_that_is_used_up(igtcloud, out, call, first):
     """As a full disk: one sentence ends the run, no more work is begun, what has its final name is
-    whole, and the same command goes on when there is room again."""
+    whole, and the same command continues once there is space again."""
     out.mkdir()
     done = over_quota(igtcloud, out, call, "download", "--json", out, "p", first=first, status=FAILED)
     assert "Disk quota exceeded" in done.error and re.search(r"'i/(s|small)\b", done.error), done

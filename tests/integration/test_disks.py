@@ -123,7 +123,7 @@ def test_interrupted_without_locks(igtcloud, cloud, out):
     assert sum(r["bytesOut"] for r in cloud.requests(path="**/film.bin", status=206)) < 38 * MIB
 
 
-# ---- room ----
+# ---- space ----
 
 @injected
 @pytest.mark.case("transfers-5")

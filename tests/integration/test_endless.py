@@ -198,7 +198,7 @@ def test_an_endless_list_of_files_fails_its_study(front, igtcloud, tmp_path, com
 
 @limited
 @pytest.mark.parametrize("command", ["upload", "verify", "download"])
-def test_files_of_which_little_is_held(front, igtcloud, tmp_path, command):
+def test_files_of_which_little_is_kept_in_memory(front, igtcloud, tmp_path, command):
     """The same, by hundreds of thousands of names."""
     endless_files(front, "", 5000)
     arguments = ["--json", local(tmp_path / "up")]

@@ -176,7 +176,7 @@ def test_two_transfers_that_cannot_begin(run, tmp_path):
     assert "cannot read the folder" in err  # the upload; the download was cancelled by its free
     (tmp_path / "up").mkdir()
     _, err = run("two_transfers", "trail", tmp_path / "down", tmp_path / "up", status=1)
-    assert "down: there is no project 'trail'" in err and "up: there is no project 'trail'" in err
+    assert "down: no project 'trail'" in err and "up: no project 'trail'" in err
 
 
 def test_studies_csv(run):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is told of the tables of commands and options: --help, man pages, completions. Every test
+"""What is made from the tables of commands and options: --help, man pages, completions. Every test
 goes over all that `igtcloud help --json` lists, so a new command is tested as soon as it is there."""
 
 import functools
@@ -63,7 +63,7 @@ def run(*command, text=None, **env):
     return done.stdout
 
 
-def spellings(option):
+def forms(option):
     return ["--" + option["name"]] + (["-" + option["letter"]] if "letter" in option else [])
 
 
@@ -71,28 +71,28 @@ def spellings(option):
 
 def test_names_and_letters_are_unique():
     for command in commands().values():
-        given = [s for o in command["options"] for s in spellings(o)]
+        given = [s for o in command["options"] for s in forms(o)]
         assert len(given) == len(set(given)), command["name"]
 
 
 @pytest.mark.smoke
 def test_overview_lists_all():
-    told = igtcloud("--help")
+    shown = igtcloud("--help")
     for command in commands().values():
-        assert re.search(rf"^  {command['name']} +{re.escape(command['summary'])}$", told, re.M)
+        assert re.search(rf"^  {command['name']} +{re.escape(command['summary'])}$", shown, re.M)
         assert len(command["summary"]) <= 64
 
 
 @pytest.mark.smoke
-def test_help_tells_every_option():
+def test_help_lists_every_option():
     for command in commands().values():
-        told = igtcloud(command["name"], "--help")
-        assert told == igtcloud("help", command["name"])
-        assert f"igtcloud {command['name']} [options]" in told
+        shown = igtcloud(command["name"], "--help")
+        assert shown == igtcloud("help", command["name"])
+        assert f"igtcloud {command['name']} [options]" in shown
         for option in command["options"]:
-            line = next(l for l in told.splitlines() if re.search(rf"--{option['name']}( |$)", l))
-            assert all(s in line for s in spellings(option))
-            assert option["help"] in told
+            line = next(l for l in shown.splitlines() if re.search(rf"--{option['name']}( |$)", l))
+            assert all(s in line for s in forms(option))
+            assert option["help"] in shown
 
 
 def test_each_option_has_its_variable():
@@ -114,13 +114,13 @@ def test_help_on_nothing_that_is():
 @pytest.mark.parametrize("topic", ["selection", "filters"])
 def test_pages_on_one_subject(topic):
     """The man page's text, which needs no man program; listed in the overview."""
-    told = igtcloud("help", topic)
+    shown = igtcloud("help", topic)
     assert re.search(rf"^  help {topic} +which .* compares and lists$", igtcloud("--help"), re.M)
-    assert all(len(line) <= 80 for line in told.splitlines() if "igtcloud " not in line)
+    assert all(len(line) <= 80 for line in shown.splitlines() if "igtcloud " not in line)
     page = re.sub(r".\x08", "", run("groff", "-man", "-Tutf8", "-P-c", "-rHY=0",
                                    ROOT / "docs/man" / f"igtcloud-{topic}.7.in"))
     page = re.sub("[−‐‑]", "-", page).replace("’", "'").split("\nNAME\n")[1].rsplit("\n", 2)[0]
-    assert told.split()[1:] == [w for w in page.split() if w != "@VERSION@"][:len(told.split()) - 1]
+    assert shown.split()[1:] == [w for w in page.split() if w != "@VERSION@"][:len(shown.split()) - 1]
 
 
 # ---- man pages ----
@@ -135,20 +135,20 @@ def plain(page):
 def test_man_page(name):
     """It stands for all in the table, and groff has nothing to say against it."""
     if name == "igtcloud":
-        told = plain(igtcloud("help", "man"))
+        shown = plain(igtcloud("help", "man"))
         for command in commands().values():
-            assert f"igtcloud-{command['name'].replace(' ', '-')}(1)" in told
-            assert " ".join(command["summary"].split()) in " ".join(told.split())
+            assert f"igtcloud-{command['name'].replace(' ', '-')}(1)" in shown
+            assert " ".join(command["summary"].split()) in " ".join(shown.split())
     else:
-        told = plain(igtcloud("help", "man", name))
+        shown = plain(igtcloud("help", "man", name))
         for option in commands()[name]["options"]:
-            left = ", ".join(reversed(spellings(option)))
+            left = ", ".join(reversed(forms(option)))
             if "value" in option:
                 left += " " + option.get("choices", option["value"])
-            assert re.search(rf"^ +{re.escape(left)}( |$)", told, re.M), left
-            assert option["help"] in " ".join(told.split())
+            assert re.search(rf"^ +{re.escape(left)}( |$)", shown, re.M), left
+            assert option["help"] in " ".join(shown.split())
     for fact in tables()["variables"] + tables()["exitStatuses"]:
-        assert fact["name"] in told and fact["text"] in " ".join(told.split())
+        assert fact["name"] in shown and fact["text"] in " ".join(shown.split())
 
 
 def make_man(out, by_hand=ROOT / "docs" / "man"):
@@ -163,8 +163,8 @@ def test_pages_as_installed(tmp_path):
     assert set(pages) == {"igtcloud", "igtcloud-sandbox",
                           *("igtcloud-" + c.replace(" ", "-") for c in commands())}
     for name, page in pages.items():
-        told = plain(page)
-        assert told.index("\nNAME") < told.index("\nEXIT STATUS"), name
+        shown = plain(page)
+        assert shown.index("\nNAME") < shown.index("\nEXIT STATUS"), name
         by_hand = ROOT / "docs" / "man" / f"{name}.roff"
         if by_hand.exists():
             assert by_hand.read_text() in page + "\n"
@@ -213,11 +213,11 @@ def test_bash_completes_every_option():
     for command in commands().values():
         words = command["name"].split()
         lines.append([*words, "-"])
-        expected.append(sorted({s for o in command["options"] for s in spellings(o)}))
+        expected.append(sorted({s for o in command["options"] for s in forms(o)}))
         for option in (o for o in command["options"] if "value" in o):
             files = {"FILE": ["<default>"], "FOLDER": ["<dirnames>"]}.get(option["value"], [])
             offered = sorted(option["choices"].split("|")) if "choices" in option else files
-            for before in [[s] for s in spellings(option)] + [["--" + option["name"], "="]]:
+            for before in [[s] for s in forms(option)] + [["--" + option["name"], "="]]:
                 lines.append([*words, *before, ""])
                 expected.append(offered)
     for line, offered, right in zip(lines, completed_bash(*lines), expected):
@@ -256,10 +256,10 @@ def test_fish_completes_every_option(tmp_path):
                   if "choices" in o]
     script = f"source {tmp_path}/c.fish\n" + "".join(
         f"echo '= {line}'; complete -C '{line}'\n" for line in lines)
-    told = run(shell("fish"), "--no-config", "-c", script, HOME=str(tmp_path),
-               XDG_CONFIG_HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path))
+    shown = run(shell("fish"), "--no-config", "-c", script, HOME=str(tmp_path),
+                XDG_CONFIG_HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path))
     offered = {part.split("\n")[0]: {l.split("\t")[0] for l in part.split("\n")[1:]}
-               for part in ("\n" + told).split("\n= ")}
+               for part in ("\n" + shown).split("\n= ")}
     assert first_words() <= offered["igtcloud "] and first_words() <= offered["igtcloud --profile lab "]
     assert offered["igtcloud --prof"] == {"--profile", ""} or offered["igtcloud --prof"] == {"--profile"}
     assert "filters" in offered["igtcloud help "]
@@ -294,8 +294,8 @@ def test_zsh_completes_every_option(tmp_path):
             assert [spec.split(":")[0] for spec in specs] == groups()[name]
             continue
         for option in commands()[name]["options"]:
-            for spelling in spellings(option):
-                spec = next(s for s in specs if re.search(rf"(^|\*|\)){spelling}[=+]?\[", s))
+            for form in forms(option):
+                spec = next(s for s in specs if re.search(rf"(^|\*|\)){form}[=+]?\[", s))
                 assert ("value" in option) == bool(re.search(r"[=+]\[", spec)), spec
                 if "choices" in option:
                     assert spec.endswith("(" + option["choices"].replace("|", " ") + ")")

@@ -81,8 +81,8 @@ def test_a_program_of_the_library(installed, tmp_path):
     compiler = shlex.split(commands[0]["command"].split(" -")[0])
     run(*compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", tmp_path / "main.c",
         "-o", tmp_path / "main", *flags)
-    told = run(tmp_path / "main", LD_LIBRARY_PATH=lib)
-    assert told.strip() == run("pkg-config", "--modversion", "igtcloud", **env).strip()
+    shown = run(tmp_path / "main", LD_LIBRARY_PATH=lib)
+    assert shown.strip() == run("pkg-config", "--modversion", "igtcloud", **env).strip()
     assert "libigtcloud.so.0" in run("objdump", "-p", tmp_path / "main")
     assert str(destdir) not in (lib / "pkgconfig/igtcloud.pc").read_text()
 

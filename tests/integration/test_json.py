@@ -238,7 +238,7 @@ def test_errors_and_progress(igtcloud, cloud, out):
     cloud.clear()
     command = [c for c in igtcloud.command("download", out, "one", "--json", "--bwlimit", "1M", "--stats", "1s")
                if c != "--no-progress"]
-    told = subprocess.run(command, input=b"demo\n", capture_output=True, check=True,
-                          env=environment(igtcloud.home)).stderr.decode().splitlines()
-    lines = [json.loads(line)["progress"] for line in told if line.startswith('{"progress"')]
+    shown = subprocess.run(command, input=b"demo\n", capture_output=True, check=True,
+                           env=environment(igtcloud.home)).stderr.decode().splitlines()
+    lines = [json.loads(line)["progress"] for line in shown if line.startswith('{"progress"')]
     compare(table("Progress"), lines)

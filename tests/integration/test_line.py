@@ -21,7 +21,7 @@ MOST = 24
 
 class Line:
     """Passes connections on to the sandbox's port. slow: takes little at a time on the way up, and
-    has room for little. most: so many at once; others are reset."""
+    holds little. most: so many at once; others are reset."""
 
     def __init__(self, slow=False, most=None):
         self.port, self.ended = None, threading.Event()

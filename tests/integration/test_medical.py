@@ -233,7 +233,7 @@ def test_an_import_never_overwrites_an_earlier_one(cloud, igtcloud, up, name, wa
 
 
 @pytest.mark.case("dicom-7")
-@pytest.mark.parametrize("fault", ["internal-error", "lost-answer"])
+@pytest.mark.parametrize("fault", ["internal-error", "lost-response"])
 def test_an_import_whose_announcement_was_lost(cloud, igtcloud, up, name, ward, fault):
     """It may have been heard: its id takes no file any more, and it is announced again."""
     put(up, {f"{name}/IM1": image("1.2.3")})
@@ -243,12 +243,12 @@ def test_an_import_whose_announcement_was_lost(cloud, igtcloud, up, name, ward, 
     first = imports(cloud)
     cloud.clear()
     put(up, {f"{name}/IM1": image("1.2.4", size=2)})
-    if fault == "lost-answer":  # nothing is left below the id, so nobody knows
+    if fault == "lost-response":  # nothing is left below the id, so nobody knows
         done = igtcloud.run("upload", *IMPORT, up, "trial", status=SOME_FAILED)
         assert "import was handed over is unknown" in done.err and imports(cloud) == []
         cloud.clear()
     igtcloud.run("upload", *IMPORT, up, "trial")
-    assert len(imported(cloud)) == (1 if fault == "lost-answer" else 2)
+    assert len(imported(cloud)) == (1 if fault == "lost-response" else 2)
     assert len(imports(cloud)) == 1 and not set(first) & set(imports(cloud))
     assert {"Imp^One/S3", "Imp^One/S4"} <= set(ward.names())
 
@@ -259,14 +259,14 @@ def test_an_import_whose_announcement_was_lost(cloud, igtcloud, up, name, ward, 
 def test_lists_and_downloads_of_imported_studies(igtcloud, up, name, tmp_path):
     put(up, {f"{name}/1.dcm": image(), f"{name}/2.dcm": image("1.2.4")})
     igtcloud.run("upload", *IMPORT, up, "trial")
-    hint = "3 studies have no files of category files, but there are files of category dicom"
+    hint = "3 studies have no files in the category files, but files in the category dicom"
     done = igtcloud.run("csv", "-", "trial", name, "--files")
     assert hint in done.err and "--category dicom" in done.err and ".dcm" not in done.text
     done = igtcloud.run("download", tmp_path / "d", "trial", name)
     assert hint in done.err
     done = igtcloud.run("csv", "-", "trial", name, "--category", "dicom")
     names = [row["filename"] for row in csv.DictReader(io.StringIO(done.text))]
-    assert sorted(names) == ["", "1.2.3.1/1.dcm", "1.2.4.1/2.dcm"] and "but there are" not in done.err
+    assert sorted(names) == ["", "1.2.3.1/1.dcm", "1.2.4.1/2.dcm"] and "select them with" not in done.err
     put(tmp_path / "m", {f"{name}/P1/A/1.json": "{}"})
     igtcloud.run("upload", *MARKS, tmp_path / "m", "trial")
     done = igtcloud.run("csv", "-", "trial", name, "--files", "--category", "dicom", "--category",
@@ -274,7 +274,7 @@ def test_lists_and_downloads_of_imported_studies(igtcloud, up, name, tmp_path):
     names = [row["filename"] for row in csv.DictReader(io.StringIO(done.text))]
     assert sorted(names) == ["annotations/1.json", "dicom/1.2.3.1/1.dcm", "dicom/1.2.4.1/2.dcm"]
     done = igtcloud.run("download", "--category", "dicom", tmp_path / "e", "trial", name)
-    assert "but there are" not in done.err
+    assert "select them with" not in done.err
 
 
 # ---- words ----

@@ -123,7 +123,7 @@ def test_local_names_that_are_no_text(tmp_path):
         assert done.summary["filesDone"] == 1
 
 
-def test_both_spellings_are_two_files(tmp_path):
+def test_both_unicode_forms_are_two_files(tmp_path):
     """NFC and NFD, upper and lower case: a Linux disk holds both."""
     names = [unicodedata.normalize("NFC", "\u00e9"), unicodedata.normalize("NFD", "\u00e9"), "A", "a"]
     with serving(tmp_path, seed_of(*named(*names))) as igtcloud:
@@ -228,7 +228,7 @@ def test_two_names_of_one_file(tmp_path, shim, names):
 
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
 @pytest.mark.dynamic
-def test_two_spellings_of_one_file(tmp_path, shim):
+def test_two_unicode_forms_of_one_file(tmp_path, shim):
     """The file system alone knows that they are one: whichever comes first stays."""
     names = ["\u00e9", "e\u0301"]
     with serving(tmp_path, seed_of(*named(*names, "other"))) as igtcloud:

@@ -280,7 +280,7 @@ def test_store_without_ranges_or_lengths_one_range_at_a_time(odd, store, out):
 
 @pytest.mark.parametrize("digest", ["md5", "opaque"])
 @pytest.mark.parametrize("first, last", [(1000000, 2999999), (0, 999999)])
-def test_a_part_that_nobody_asked_for(odd, store, out, digest, first, last):
+def test_a_part_that_was_not_requested(odd, store, out, digest, first, last):
     """A cache's partial copy of the object: no byte of it counts, also for a later run that resumes."""
     def partial(ask, answer):
         if digest == "opaque":

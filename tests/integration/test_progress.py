@@ -106,9 +106,9 @@ def test_asked_by_a_signal(igtcloud, cloud, out, more):
     process.send_signal(signal.SIGUSR1)
     line = read_until(process.stderr, "downloaded|progress")[-1]
     if more == ["--json"]:
-        told = json.loads(line)["progress"]
-        assert told["studies"] == 1 and told["bytes"] == told["bytesExpected"] == 3000000
-        assert told["studiesKnown"] is True and told["secondsLeft"] is None or told["secondsLeft"] >= 0
+        shown = json.loads(line)["progress"]
+        assert shown["studies"] == 1 and shown["bytes"] == shown["bytesExpected"] == 3000000
+        assert shown["studiesKnown"] is True and shown["secondsLeft"] is None or shown["secondsLeft"] >= 0
     else:
         assert line.startswith("igtcloud: downloaded 0/1 studies, 0/1 files, ")
     process.communicate(timeout=60)
@@ -154,9 +154,9 @@ def test_bytes_of_an_upload_are_those_that_got_through(tmp_path, home, here):
         link.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
         process = start(Program(cloud.url, home), "upload", "--json", "--stats", "1s", here, "up")
         for _ in range(3):
-            told = json.loads(read_until(process.stderr, "progress")[-1])["progress"]
+            shown = json.loads(read_until(process.stderr, "progress")[-1])["progress"]
             # The link has acknowledged some 80 KB that have not passed; the sender's buffer has 256 KB more.
-            assert told["bytesDone"] <= link.passed_up + 150000
-        assert told["bytesDone"] > 0
+            assert shown["bytesDone"] <= link.passed_up + 150000
+        assert shown["bytesDone"] > 0
         process.kill()
         process.communicate()

@@ -29,7 +29,7 @@ def service(sandbox):
 
 # ---- password ----
 
-def test_login_answers_as_clients_expect(sandbox):
+def test_login_responds_as_clients_expect(sandbox):
     answer = RestClient(sandbox.url).post("/api/auth/login", {
         "grantType": "password", "username": "demo@example.com", "password": "demo"})
     assert answer.status == 200

@@ -186,7 +186,7 @@ def test_a_seeded_folder_is_left_alone(tmp_path):
 
 # ---- canned answers ----
 
-def test_canned_answers(tmp_path):
+def test_canned_responses(tmp_path):
     canned = [
         {"method": "GET", "path": "/api/data/projects", "status": 503, "times": 2,
          "headers": {"Retry-After": "1"}, "body": {"message": "later"}},
@@ -227,7 +227,7 @@ def test_canned_repeat_and_cut(tmp_path):
             client.get("/api/data/hospitals")
 
 
-def test_canned_answers_of_a_running_sandbox():
+def test_canned_responses_of_a_running_sandbox():
     with Sandbox(seed="demo") as sandbox:
         client = RestClient(sandbox.url).login()
         plain = RestClient(sandbox.url)

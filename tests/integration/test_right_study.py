@@ -23,7 +23,7 @@ TREE = ["--folder-structure", "hierarchical"]
 TWINS = [patient_study("Anonymous", "1", files=[{"path": f"{n}.dcm", "text": n}]) for n in "ab"]
 SEED = seed(igt(*[institute(f"ward{n}", patient_study("ALICE", "CT"), patient_study("BOB", "CT"))
                   for n in range(60)]),
-            igt(institute("north", patient_study("P1", "A")), institute(NAME), name="spelt"),
+            igt(institute("north", patient_study("P1", "A")), institute(NAME), name="forms"),
             igt(institute("cohort", *TWINS), name="twins"),
             igt(institute("deep", *[patient_study(p, s, files=[
                 {"path": "y", "text": p}, {"path": "sub/x", "text": p}]) for p, s in (
@@ -144,7 +144,7 @@ def test_descriptions_without_a_study_id(ward, form):
 
 @pytest.mark.case("security-4")
 def test_an_interrupted_upload_goes_on(ward):
-    """Of three folders that are told apart by the ids of another cloud alone."""
+    """Of three folders that only the ids of another cloud distinguish."""
     for part in "ABC":
         ward.put({f"exam{part}/study.json": {
             "studyDatabaseId": f"elsewhere {part}", "studyId": "1",
@@ -171,31 +171,31 @@ def test_an_interrupted_upload_goes_on(ward):
 def test_a_misspelt_institute(cloud, igtcloud, tmp_path, name, like):
     put(tmp_path / "up", {f"{name}/P1---A/x": "1", f"{name}/P1---A/deep/y": "2",
                           "north/P1---A/z": "3"})
-    done = igtcloud.run("upload", "--json", tmp_path / "up", "spelt", status=SOME_FAILED)
+    done = igtcloud.run("upload", "--json", tmp_path / "up", "forms", status=SOME_FAILED)
     failed = {i["path"] for i in items(done, kind="file", result="failed")}
     assert failed == {f"{name}/P1---A/x", f"{name}/P1---A/deep/y"}
     assert done.summary["filesFailed"] == 2 and f"did you mean '{like}'?" in done.err
     assert done.err.count("P1---A/x") == 1 and "2 files failed" in done.err
-    done = igtcloud.run("verify", "--json", tmp_path / "up", "spelt", status=SOME_FAILED)
+    done = igtcloud.run("verify", "--json", tmp_path / "up", "forms", status=SOME_FAILED)
     assert {i["path"] for i in items(done, result="missing there")} == failed
     assert done.summary["filesMissingThere"] == 2 and f"did you mean '{like}'?" in done.err
-    done = igtcloud.run("upload", "--json", "--ignore-unknown", tmp_path / "up", "spelt")
+    done = igtcloud.run("upload", "--json", "--ignore-unknown", tmp_path / "up", "forms")
     assert done.summary["filesIgnored"] == 1
-    igtcloud.run("verify", "--ignore-unknown", tmp_path / "up", "spelt")
+    igtcloud.run("verify", "--ignore-unknown", tmp_path / "up", "forms")
 
 
 @pytest.mark.smoke
 def test_a_misspelt_institute_alone(igtcloud, tmp_path):
     put(tmp_path / "up", {"nroth/P1---A/x": "1"})
-    done = igtcloud.run("upload", tmp_path / "up", "spelt", status=SOME_FAILED)
+    done = igtcloud.run("upload", tmp_path / "up", "forms", status=SOME_FAILED)
     assert "nroth/P1---A/x" in done.err
-    done = igtcloud.run("upload", tmp_path / "up", "spelt", "nroth", status=NOT_FOUND)
+    done = igtcloud.run("upload", tmp_path / "up", "forms", "nroth", status=NOT_FOUND)
     assert "did you mean 'north'?" in done.err
 
 
 def test_many_files_of_a_misspelt_institute(igtcloud, tmp_path):
     put(tmp_path / "up", {f"nroth/P1---A/{n:03}": "1" for n in range(200)})
-    done = igtcloud.run("upload", tmp_path / "up", "spelt", status=SOME_FAILED)
+    done = igtcloud.run("upload", tmp_path / "up", "forms", status=SOME_FAILED)
     assert done.err.count("failed: ") < 30 and "more" in done.err and "200 files" in done.err
 
 
@@ -254,12 +254,12 @@ def test_two_local_names_that_are_one(ward):
 @pytest.mark.case("transfers-11")
 def test_institutes_and_projects(cloud, igtcloud, tmp_path):
     put(tmp_path / "up", {f"{DECOMPOSED}/P5---A/x": "1"})
-    igtcloud.run("upload", tmp_path / "up", "spelt", DECOMPOSED)
-    assert Place(cloud, NAME, "spelt").contents("P5/A") == {"x": b"1"}
-    igtcloud.run("verify", tmp_path / "up", "spelt", DECOMPOSED)
-    igtcloud.run("download", tmp_path / "down", "spelt", DECOMPOSED)
+    igtcloud.run("upload", tmp_path / "up", "forms", DECOMPOSED)
+    assert Place(cloud, NAME, "forms").contents("P5/A") == {"x": b"1"}
+    igtcloud.run("verify", tmp_path / "up", "forms", DECOMPOSED)
+    igtcloud.run("download", tmp_path / "down", "forms", DECOMPOSED)
     assert (tmp_path / "down" / NAME / "P5---A/x").read_text() == "1"
-    assert "P5/A" in igtcloud.run("ls", f"spelt/{DECOMPOSED}").text
+    assert "P5/A" in igtcloud.run("ls", f"forms/{DECOMPOSED}").text
 
 
 # ---- one file that the cloud refuses ----
@@ -316,7 +316,7 @@ def test_a_description_alone_creates_its_study(ward, tmp_path, form):
 def test_reversed_dates(igtcloud, tmp_path):
     for command in ("download", "verify", "csv"):
         done = igtcloud.run(command, "--start", "2024-05-01", "--end", "2024-04-01", tmp_path,
-                            "spelt", status=USAGE)
+                            "forms", status=USAGE)
         assert "after" in done.err
 
 
@@ -468,16 +468,16 @@ def test_flags_of_the_environment(igtcloud, tmp_path, value, on):
 def test_a_download_into_a_tree_from_a_mac(cloud, igtcloud, tmp_path):
     """A folder that is there under the decomposed name is there."""
     put(tmp_path / "up", {f"{NAME}/{NAME}---D/x.dcm": "1"})
-    igtcloud.run("upload", tmp_path / "up", "spelt")
+    igtcloud.run("upload", tmp_path / "up", "forms")
     down = tmp_path / "down"
-    igtcloud.run("download", down, "spelt", NAME)
+    igtcloud.run("download", down, "forms", NAME)
     for path in sorted(down.rglob("*"), key=lambda p: -len(p.parts)):
         path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
     before = {str(p) for p in down.rglob("*")}
-    done = igtcloud.run("download", "--json", down, "spelt", NAME)
+    done = igtcloud.run("download", "--json", down, "forms", NAME)
     assert done.summary["filesSkipped"] >= 1
     assert {str(p) for p in down.rglob("*")} == before
-    igtcloud.run("verify", down, "spelt", NAME)
+    igtcloud.run("verify", down, "forms", NAME)
 
 
 @pytest.mark.case("transfers-11")
@@ -489,19 +489,19 @@ def test_a_download_of_files_from_a_mac(cloud, igtcloud, tmp_path, folder):
     put(tmp_path / "up", {f"{NAME}/{lab}---1/{folder}{NAME}.dcm": "1",
                           f"{NAME}/{lab}---2/{NAME}": "composed",
                           f"{NAME}/{lab}---2/{DECOMPOSED}": "decomposed"})
-    igtcloud.run("upload", tmp_path / "up", "spelt")
+    igtcloud.run("upload", tmp_path / "up", "forms")
     down = tmp_path / "down"
     mac = unicodedata.normalize("NFD", f"{folder}{NAME}.dcm")
     put(down / NAME, {f"{lab}---1/{mac}": "1", f"{lab}---2/{DECOMPOSED}": "decomposed"})
     for done in (1, 0):
-        summary = igtcloud.run("download", "--json", down, "spelt", NAME).summary
+        summary = igtcloud.run("download", "--json", down, "forms", NAME).summary
         assert summary["filesFailed"] == 0
     one = [p for p in (down / NAME / f"{lab}---1").rglob("*") if p.is_file()]
     assert {p.name for p in one} == {"study.json", f"{DECOMPOSED}.dcm"}
     assert (down / NAME / f"{lab}---2/{NAME}").read_text() == "composed"
     assert (down / NAME / f"{lab}---2/{DECOMPOSED}").read_text() == "decomposed"
     cloud.clear()
-    igtcloud.run("upload", down, "spelt", NAME)
+    igtcloud.run("upload", down, "forms", NAME)
     assert changes(cloud) == []
 
 
@@ -544,7 +544,7 @@ def test_two_projects_of_one_name(cloud, igtcloud):
 
 
 @pytest.mark.case("security-3")
-def test_a_creation_that_is_answered_with_another_study(cloud, odd, home, tmp_path):
+def test_a_creation_that_returns_another_study(cloud, odd, home, tmp_path):
     """The files go nowhere, also when the command is repeated."""
     place = Place(cloud, "elsewhere", "levels")
     igtcloud = Program(odd.url, home)

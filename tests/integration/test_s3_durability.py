@@ -147,7 +147,7 @@ def test_database_is_private(tmp_path):
         (tmp_path / "data" / "sandbox.db").chmod(0o644)
 
 
-def test_stop_with_answers_on_their_way():
+def test_stop_with_responses_in_transit():
     with Sandbox(latency=60000) as sandbox:
         with socket.create_connection(("127.0.0.1", sandbox.port)) as s:
             s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -153,7 +153,7 @@ def test_redirect_and_another_status(cloud, faults):
 
 # ---- broken connections ----
 
-def test_reset_before_the_answer(cloud, faults):
+def test_reset_before_the_response(cloud, faults):
     faults({"fault": "reset"})
     with pytest.raises(ConnectionResetError):
         exchange(cloud)
@@ -161,8 +161,8 @@ def test_reset_before_the_answer(cloud, faults):
     assert cloud.requests()[0]["status"] == 0
 
 
-def test_reset_takes_no_effect_and_a_lost_answer_does(cloud, faults):
-    for kind, there in (("reset", False), ("lost-answer", True)):
+def test_reset_takes_no_effect_and_a_lost_response_does(cloud, faults):
+    for kind, there in (("reset", False), ("lost-response", True)):
         key = f"effect/{kind}"
         faults({"fault": kind, "method": "PUT"})
         with pytest.raises(Exception, match="(?i)connection"):

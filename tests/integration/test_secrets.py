@@ -337,7 +337,7 @@ def test_token_file_is_private_from_its_birth(cloud, home):
     assert all(map(is_private_mode, modes)) and not path.exists()
 
 
-def test_key_file_is_not_told(cloud, home):
+def test_key_file_is_not_revealed(cloud, home):
     """A damaged or encrypted key: the sentence names the file, never its content."""
     good = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, text=True,
                           check=True).stdout

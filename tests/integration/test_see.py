@@ -61,11 +61,11 @@ def test_version_prints_one_line():
     assert any(re.match(r"compiler: (gcc|.*[Cc]lang) \d+", line, re.I) for line in text), text
     assert text[0] == plain.strip() and text[1].startswith("commit: ")
     assert any(line.split()[0] == "SQLite" and line.split()[1][0].isdigit() for line in text)
-    told = json.loads(version("-v", "--json"))
-    assert told["version"] == plain.strip() and told["commit"] and told["platform"].split()[0]
-    assert {"OpenSSL", "json-c", "expat", "SQLite", "libcurl"} <= set(told["libraries"])
-    assert all(number[0].isdigit() for number in told["libraries"].values())
-    assert isinstance(told["features"], list)
+    reported = json.loads(version("-v", "--json"))
+    assert reported["version"] == plain.strip() and reported["commit"] and reported["platform"].split()[0]
+    assert {"OpenSSL", "json-c", "expat", "SQLite", "libcurl"} <= set(reported["libraries"])
+    assert all(number[0].isdigit() for number in reported["libraries"].values())
+    assert isinstance(reported["features"], list)
 
 
 # ---- tree ----
@@ -231,7 +231,7 @@ def test_find_by(igtcloud, tests, wanted):
     assert sorted(p.rsplit("/", 1)[1] for p in found(igtcloud.run("find", place, *tests))) == wanted
 
 
-def test_old_studies_are_not_asked_for_their_files(cloud, igtcloud):
+def test_files_of_old_studies_are_not_requested(cloud, igtcloud):
     cloud.clear()
     igtcloud.run("find", "trial/north", "--newer", "2024-06-01")
     asked = {r["path"].split("/")[-2] for r in cloud.requests() if r["path"].endswith("/files")}

@@ -124,7 +124,7 @@ def test_a_list(igtcloud, tmp_path, out):
     path = tmp_path / "list"
     path.write_bytes(b"\xef\xbb\xbf# a cohort\r\n\r\n  Bea/CT \r\nM*\r\nAnn/US\r\n#end")
     done = igtcloud.run("download", out, "trial", "--studies-from", path, status=SOME_FAILED)
-    assert "line 5 of the list of studies: no study is 'Ann/US'" in done.err and "1 study FAILED" in done.err
+    assert "line 5 of the list of studies: no study matches 'Ann/US'" in done.err and "1 study FAILED" in done.err
     assert set(os.listdir(out / "North")) == {"Bea---CT"} and set(os.listdir(out / "South")) == {"Müller---CT"}
     again = igtcloud.run("csv", "-", "trial", "--studies-from", path, status=SOME_FAILED)
     assert {row["studyIdHumanReadable"] for row in rows(again)} == {"Bea/CT", "Müller/CT"}
@@ -132,7 +132,7 @@ def test_a_list(igtcloud, tmp_path, out):
     path.write_text("Bea/CT\n" + "".join(f"Nobody/{i}\n" for i in range(40)))
     for command in (["download", out, "trial"], ["csv", "-", "trial"], ["ls", "trial"], ["du", "trial"]):
         done = igtcloud.run(*command, "--studies-from", path, status=SOME_FAILED)
-        assert done.err.count("no study is 'Nobody/") == 10 and "30 more" in done.err, command
+        assert done.err.count("no study matches 'Nobody/") == 10 and "30 more" in done.err, command
     done = igtcloud.run("download", out, "trial", "--studies-from", path, "--json", status=SOME_FAILED)
     assert sum(i["result"] == "failed" for i in done.items if i["kind"] == "study") == 40
     path.write_text("# nothing\n")

@@ -214,7 +214,7 @@ def test_a_completion_that_was_not_confirmed_is_no_success(odd, igtcloud, tmp_pa
 @pytest.mark.parametrize("status", [204, 206, 300, 304])
 @pytest.mark.parametrize("path", ["/login", "/projects", "/hospitals", "/studies", "/files",
                                   "/s3credentials"])
-def test_a_response_without_what_was_asked_for_is_an_error(odd, igtcloud, tmp_path, path, status):
+def test_a_status_without_content_is_an_error(odd, igtcloud, tmp_path, path, status):
     odd.answer = lambda r: Reply(status) if r.plain.endswith(path) else None
     done = igtcloud.run("download", tmp_path / "out", "p", status=None)
     assert done.status in (FAILED, SOME_FAILED, DENIED), done

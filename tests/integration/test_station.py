@@ -362,7 +362,7 @@ def test_an_institute_left_out(station, cloud, tmp_path):
 def test_a_wrong_institute_ends_it_at_once(station, cloud):
     s = station().once("lap", status=NOT_FOUND)
     assert f"the project '{s.project}' has no institute 'lap'; did you mean 'lab'?\n" in s.log
-    assert "studies wait" not in s.log
+    assert "studies are waiting" not in s.log
     s.once("lab")
 
 
@@ -404,9 +404,9 @@ def test_network_away(station, cloud):
     s.wait_for_log("signed in")
     cloud.faults({"fault": "internal-error", "path": "/api/data/**", "times": 0})
     put(s.folder, {"lab/one/a": "a"})
-    s.wait_for_log("studies wait")
+    s.wait_for_log("studies are waiting")
     time.sleep(0.5)  # some pauses
-    assert s.tree() == {"lab/one/a": b"a"} and s.log.count("studies wait") == 1
+    assert s.tree() == {"lab/one/a": b"a"} and s.log.count("studies are waiting") == 1
     cloud.heal()
     s.wait_for(lambda: s.tree("done") == {"lab/one/a": b"a"})
     assert "uploading again" in s.log
@@ -424,7 +424,7 @@ def test_it_waits_without_work(station, cloud):
     s.wait_for_log("signed in")
     cloud.faults({"fault": "internal-error", "path": "/api/data/**", "times": 0})
     put(s.folder, {f"lab/s{n}/a": "a" for n in range(50)})
-    s.wait_for_log("studies wait")
+    s.wait_for_log("studies are waiting")
     cloud.heal()
     cloud.faults({"fault": "silence", "path": "/api/data/**", "seconds": 2, "times": 3})
     s.wait_for(lambda: cloud.planned() and cloud.planned()[0]["used"])
@@ -726,8 +726,8 @@ def test_systemd_is_notified(station, cloud, tmp_path):
         until(manager, "WATCHDOG=1")
         until(manager, "1 uploaded")
         s.process.send_signal(signal.SIGHUP)
-        told = until(manager, "RELOADING=1")
-        assert re.search(r"RELOADING=1\nMONOTONIC_USEC=\d+", told)
+        shown = until(manager, "RELOADING=1")
+        assert re.search(r"RELOADING=1\nMONOTONIC_USEC=\d+", shown)
         until(manager, "READY=1")
         s.process.send_signal(signal.SIGTERM)
         until(manager, "STOPPING=1")
@@ -744,7 +744,7 @@ def test_sighup_reloads_the_configuration(station, cloud, home):
     os.rename(report, home.parent / "report.1")  # as logrotate does
     config.write_text("[default]\nstation.order = oldest\n")
     s.process.send_signal(signal.SIGHUP)
-    s.wait_for_log("the configuration was read again")
+    s.wait_for_log("configuration reloaded")
     put(s.folder, {"lab/one/a": "a"})
     s.wait_for(lambda: "lab/one/a" in s.tree("done"))
     assert '"path":"a"' in report.read_text()

@@ -48,7 +48,7 @@ def test_down_and_up(igtcloud, out, up, lab):
     (["./trial", "/tmp"], "cannot tell"), (["igt:", "out"], "name is missing"),
     (["igt:demo/north", "out"], "the institute comes last: igtcloud sync 'igt:demo' 'out' 'north'"),
     (["out", "igt:demo/north"], "the institute comes last: igtcloud sync 'out' 'igt:demo' 'north'"),
-    (["igt:demo/north/P1/CT", "out"], "choose studies with --study"),
+    (["igt:demo/north/P1/CT", "out"], "select studies with --study"),
     (["--delete", ".", "igt:trial"], "deletes local files"), (["--max-delete", "5", "igt:trial", "x"], "--delete")])
 def test_wrong_sides_are_a_usage_error(igtcloud, sides, said):
     assert said in igtcloud.run("sync", *sides, status=USAGE).err
@@ -124,8 +124,8 @@ def test_not_after_a_failure(cloud, igtcloud, synced):
 
 
 @pytest.mark.parametrize("body, said", [
-    ("{}", "no file at all"), ({"files": None}, "no file at all"), ({"files": []}, "no file at all"),
-    ({"annotations": []}, "no file at all"), ({"files": [{}]}, "a file without a name")])
+    ("{}", "lists no files"), ({"files": None}, "lists no files"), ({"files": []}, "lists no files"),
+    ({"annotations": []}, "lists no files"), ({"files": [{}]}, "a file without a name")])
 def test_a_study_whose_list_is_empty_keeps_its_files(canned, igtcloud, synced, body, said):
     before = sorted(synced.rglob("*"))
     canned({"method": "GET", "path": "/api/data/hospitals/*/studies/*/files", "status": 200, "body": body})

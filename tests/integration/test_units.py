@@ -51,9 +51,9 @@ def test_options_and_variables_are_real():
     for name in SERVICES:
         text = (UNITS / name).read_text()
         command, *given = re.search(r"ExecStart=\S+igtcloud (.*)", text)[1].split()
-        told = subprocess.run([program(), "help", "--json", command], capture_output=True,
-                              text=True, check=True).stdout
+        shown = subprocess.run([program(), "help", "--json", command], capture_output=True,
+                               text=True, check=True).stdout
         for option in [g for g in given if g.startswith("--")]:
-            assert f'"name":"{option[2:]}"' in told
+            assert f'"name":"{option[2:]}"' in shown
         for variable in re.findall(r"IGTCLOUD_[A-Z_]+(?==)", text):
-            assert f'"variable":"{variable}"' in told
+            assert f'"variable":"{variable}"' in shown

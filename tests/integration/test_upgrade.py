@@ -140,9 +140,9 @@ class Installed:
 
     def fails(self, page, *arguments, status=FAILED, **more):
         """And nothing has changed; what it said."""
-        told = self.upgrade(page, *arguments, status=status, **more).stderr
+        shown = self.upgrade(page, *arguments, status=status, **more).stderr
         self.is_as_before()
-        return told
+        return shown
 
     def is_as_before(self):
         assert self.file.read_bytes() == self.before
@@ -208,8 +208,8 @@ def test_killed_upgrade(installed, keys):
 def test_upgrade(page, installed, keys):
     page.latest("9.9.9")
     path = page.release(keys, "9.9.9")
-    told = installed.upgrade(page).stderr
-    assert f"igtcloud {installed.version} is now 9.9.9" in told
+    shown = installed.upgrade(page).stderr
+    assert f"igtcloud {installed.version} is now 9.9.9" in shown
     installed.is_new()
     assert page.paths == ["/releases/latest", path + ".sig", path]
     assert subprocess.run([installed.file], capture_output=True).stdout == b"9.9.9\n"
@@ -221,8 +221,8 @@ def test_already_the_latest(page, installed):
     page.latest(installed.version)
     assert "the latest release" in installed.fails(page, status=DONE)
     assert page.paths == ["/releases/latest"]
-    told = json.loads(installed.upgrade(page, "--json").stdout)
-    assert told == {"version": installed.version, "previous": installed.version, "replaced": False}
+    shown = json.loads(installed.upgrade(page, "--json").stdout)
+    assert shown == {"version": installed.version, "previous": installed.version, "replaced": False}
 
 
 def test_dry_run(page, installed):
@@ -357,8 +357,8 @@ def test_nothing_for_this_platform(page, installed, keys, missing):
         del page.answers[path]
     if missing != "program":
         del page.answers[path + ".sig"]
-    told = installed.fails(page, status=NOT_FOUND)
-    assert "none for this machine" in told and MACHINE in told
+    shown = installed.fails(page, status=NOT_FOUND)
+    assert "none for this machine" in shown and MACHINE in shown
 
 
 def test_latest_that_is_older(page, installed):
@@ -411,23 +411,23 @@ def endless(handler):
     return None, {}, b""
 
 
-@pytest.mark.parametrize("what", ["signature", "redirect", "told"])
+@pytest.mark.parametrize("what", ["signature", "redirect", "announced"])
 def test_more_than_there_may_be(page, installed, keys, what):
     page.latest("9.9.9")
     path = page.release(keys, "9.9.9")
-    if what == "told":
+    if what == "announced":
         page.answers[path] = (200, {"Content-Length": str(300 << 20), "Connection": "close"}, b"x")
     else:
         page.server.endless = 200 if what == "signature" else 302
         page.answers[path + ".sig"] = endless
-    told = installed.fails(page)
-    assert "more bytes than" in told or "too long" in told
+    shown = installed.fails(page)
+    assert "more bytes than" in shown or "too long" in shown
 
 
-@pytest.mark.parametrize("url, told", [("http://example.com/releases", "clear text"),
-                                       ("releases", "not a URL"), ("https://u:p@localhost", "password")])
-def test_pages_that_must_not_be_asked(installed, url, told):
-    assert told in installed.run("upgrade", url=url, status=USAGE).stderr
+@pytest.mark.parametrize("url, shown", [("http://example.com/releases", "clear text"),
+                                        ("releases", "not a URL"), ("https://u:p@localhost", "password")])
+def test_pages_that_must_not_be_requested(installed, url, shown):
+    assert shown in installed.run("upgrade", url=url, status=USAGE).stderr
     installed.is_as_before()
 
 
@@ -441,7 +441,7 @@ def test_folder_that_is_read_only(page, keys):
         installed.folder.chmod(0o555)
         installed.file.chmod(0o755)
         user = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
-        told = installed.fails(page, options=user)
+        shown = installed.fails(page, options=user)
         installed.folder.chmod(0o755)
-    assert "cannot be replaced" in told and "may write to its folder" in told
-    assert path not in page.paths  # told before anything is downloaded
+    assert "cannot be replaced" in shown and "may write to its folder" in shown
+    assert path not in page.paths  # reported before anything is downloaded

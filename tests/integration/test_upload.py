@@ -110,22 +110,22 @@ def test_as_it_is_stored(cloud, igtcloud, up, lab):
     igtcloud.run("upload", put(up, in_study(lab)), "up")
     key = lab.study("case")["s3Prefix"] + "files/deep/er/film.bin"
     assert cloud.boto3().head_object(Bucket=BUCKET, Key=key)["ServerSideEncryption"] == "AES256"
-    told = cloud.requests(method="POST", path="*upload-completed")
+    completed = cloud.requests(method="POST", path="*upload-completed")
     posted = cloud.requests(method="POST", path="/api/data/hospitals/*/studies/*/files")
-    assert len(told) == 5 and len(posted) == 1  # registered in one request
+    assert len(completed) == 5 and len(posted) == 1  # registered in one request
 
 
-TOLD = "**/$file-upload-completed"
+COMPLETED = "**/$file-upload-completed"
 
 
-def test_a_session_that_ends_while_the_cloud_is_told(cloud, igtcloud, up, lab):
-    """Three of the calls are refused; one renewal serves all of them, and each file is told once."""
+def test_a_session_that_ends_while_the_cloud_is_notified(cloud, igtcloud, up, lab):
+    """Three of the calls are refused; one renewal serves all of them, and each file is reported once."""
     put(up, in_study(lab, files={f"{n}": "x" for n in range(20)}))
-    cloud.faults({"fault": "unauthorized", "method": "POST", "path": TOLD, "times": 3})
+    cloud.faults({"fault": "unauthorized", "method": "POST", "path": COMPLETED, "times": 3})
     done = igtcloud.run("upload", "--json", up, "up")
     assert done.summary["filesDone"] == 20
-    told = cloud.requests(method="POST", path="*upload-completed")
-    assert sorted(r["status"] for r in told) == [204] * 20 + [401] * 3
+    completed = cloud.requests(method="POST", path="*upload-completed")
+    assert sorted(r["status"] for r in completed) == [204] * 20 + [401] * 3
     assert len(cloud.requests(method="POST", path="/api/auth/login")) == 2  # with the first
     assert len(lab.contents("case")) == 20
 
@@ -133,7 +133,7 @@ def test_a_session_that_ends_while_the_cloud_is_told(cloud, igtcloud, up, lab):
 def test_the_cloud_does_not_want_to_hear_of_a_file(cloud, igtcloud, up, lab):
     """It is stored, and is no success: the next run tells of it without sending it again."""
     put(up, in_study(lab, files={"a": "1", "b": "2"}))
-    cloud.faults({"fault": "forbidden", "method": "POST", "path": TOLD})
+    cloud.faults({"fault": "forbidden", "method": "POST", "path": COMPLETED})
     done = igtcloud.run("upload", "--json", up, "up", status=SOME_FAILED)
     failed = items(done, kind="file", result="failed")
     assert len(failed) == 1

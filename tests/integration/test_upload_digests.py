@@ -43,7 +43,7 @@ def upload(cloud, igtcloud, tmp_path):
 
 
 @TREES
-def test_until_the_store_tells_the_sha256(upload, files, count):
+def test_until_the_store_returns_the_sha256(upload, files, count):
     upload.run(files, "--connections", "1")
     assert upload.md5s() == [True] + [False] * (count - 1)
     upload.is_whole(files)
@@ -70,7 +70,7 @@ def test_a_store_that_stops_to_tell_it(cloud, upload, files, count):
 
 
 def test_many_at_once(cloud, upload):
-    """Those in flight have MD5s or not, as it comes; each is held against what was sent for it."""
+    """Those in flight have MD5s or not, as it comes; each is compared with what was sent for it."""
     files = {f"f{n}": pattern(5000, seed=n) for n in range(60)} | LARGE
     cloud.faults({"fault": "no-checksum", "method": "PUT", "skip": 25, "times": 1})
     upload.run(files)

@@ -227,7 +227,7 @@ def test_an_import_that_failed_is_started_later(cloud, igtcloud, up, name, ward)
     assert len(ward.contents("Imp^One/S1", "0/")) == 2
 
 
-def test_an_import_that_was_refused_is_told_again(cloud, igtcloud, up, name, ward):
+def test_an_import_that_was_refused_is_announced_again(cloud, igtcloud, up, name, ward):
     put(up, images(name))
     cloud.faults({"fault": "forbidden", "method": "POST", "path": "update-database"})
     done = igtcloud.run("upload", *IMPORT, up, "trial", status=SOME_FAILED)

@@ -238,14 +238,14 @@ def lists_of_files(cloud):
     return [r for r in cloud.requests(method="GET") if r["path"].endswith("/files")]
 
 
-@pytest.mark.parametrize("fault", ["lost-answer", "internal-error", "reset"])
+@pytest.mark.parametrize("fault", ["lost-response", "internal-error", "reset"])
 def test_a_creation_of_unknown_outcome(cloud, ward, fault):
     """Where the answer was lost, the study is somebody's: its files are listed."""
     ward.put({"whatever/study.json": json.dumps(SUBJECT), "whatever/x": "7"})
     cloud.faults({"fault": fault, "method": "POST", "path": "/api/data/hospitals/*/studies"})
     ward.upload()
     assert ward.made() == ["P7/S7"] and ward.place.contents("P7/S7") == {"x": b"7"}
-    assert len(lists_of_files(cloud)) == (fault == "lost-answer")
+    assert len(lists_of_files(cloud)) == (fault == "lost-response")
 
 
 def test_what_was_just_created_is_not_listed(cloud, ward):

@@ -160,7 +160,7 @@ def stored(cloud, film):
 @pytest.mark.parametrize("parts", [5, 3])
 def test_killed_while_the_store_completes(cloud, igtcloud, film, home, parts):
     """The next run recognises the object, and sends nothing but the notification; also if the journal
-    was not told of the last parts."""
+    did not record the last parts."""
     killed_while_completing(cloud, igtcloud, film)
     with contextlib.closing(sqlite3.connect(home / ".local/state/igtcloud/journal.db")) as db, db:
         db.execute("DELETE FROM part WHERE number>?", (parts,))

@@ -249,7 +249,7 @@ def test_the_cloud_gives_no_credentials(cloud, igtcloud, killed):
     assert killed.stored() == [1, 2] and len(listed(igtcloud)) == 1
 
 
-def test_one_that_cannot_be_asked_for_does_not_hold_up_others(cloud, igtcloud, film):
+def test_one_that_cannot_be_queried_does_not_hold_up_others(cloud, igtcloud, film):
     put(film.top, {f"{film.lab}/case/second.bin": film.content})
     cloud.faults({"fault": "reset", "method": "PUT", "path": "**/*.bin", "skip": 2, "times": 0})
     process = igtcloud.start("upload", "--retries", "0", film.top, "up")

@@ -241,7 +241,7 @@ def test_one_bit(igtcloud, tmp_path):
     assert results(done) == {("lab", "film", "film.bin"): "different"}
 
 
-# ---- what cannot be told ----
+# ---- what cannot be checked ----
 
 def in_parts(cloud, study, sizes):
     """The same bytes again, as an object of parts whose ETag is no plain MD5."""

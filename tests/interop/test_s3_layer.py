@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The S3 room against Ceph's radosgw: runs s3_layer.c, which has the tests."""
+"""lib/s3 against Ceph's radosgw: runs s3_layer.c, which has the tests."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from igtcloud import program
 
-ROOM = pathlib.Path(program()).resolve().parent / "tests/interop/s3_layer"
+PROGRAM = pathlib.Path(program()).resolve().parent / "tests/interop/s3_layer"
 SOURCE = pathlib.Path(__file__).with_name("s3_layer.c")
 
 
@@ -56,7 +56,7 @@ def environment(rgw):
 @pytest.fixture(scope="module")
 def results(rgw):
     """"ok" or "not ok" of each of its tests, and all that it said."""
-    done = subprocess.run([ROOM], env=environment(rgw), stdin=subprocess.DEVNULL, timeout=600,
+    done = subprocess.run([PROGRAM], env=environment(rgw), stdin=subprocess.DEVNULL, timeout=600,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = re.findall(r"^(ok|not ok) \d+ - (\S+)", done.stdout, re.M)
     return {name: result for result, name in lines}, done
@@ -72,6 +72,6 @@ def names():
 
 
 @pytest.mark.parametrize("name", names())
-def test_room(results, name):
+def test_s3_layer(results, name):
     found, done = results
     assert found.get(name) == "ok", done.stdout

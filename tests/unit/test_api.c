@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "api/call.h"
+#include "client_for.h"
 #include "fake_session.h"
 #include "http_server.h"
 #include "igtcloud/operations.h"
@@ -33,13 +34,9 @@ typedef struct fixture {
 
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
-  igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
 
   f->server = http_server_start();
-  options.domain = http_server_url(f->server, "");
-  options.retries = -1;
-  options.user_agent = "test/1";
-  assert_int_equal(igt_client_new(&options, &f->client, &f->err), IGT_OK);
+  f->client = client_for(f->server, "test/1");
   *state = f;
   return 0;
 }
@@ -153,7 +150,7 @@ static void test_ids_that_name_something_else_are_refused(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void test_required_options_are_asked_for(void **state) {
+static void test_required_options_are_checked(void **state) {
   fixture *f = *state;
   igt_get_s3_credentials_options options = IGT_GET_S3_CREDENTIALS_OPTIONS_INIT;
   igt_s3_credential_response *out = NULL;
@@ -391,7 +388,7 @@ static void test_a_list_that_breaks_off_is_an_error(void **state) {
 
 /* ---- rejections ---- */
 
-static void test_the_servers_words_are_told(void **state) {
+static void test_the_servers_message_is_reported(void **state) {
   fixture *f = *state;
   igt_project *project = (igt_project *)1;
 
@@ -589,7 +586,7 @@ int main(void) {
       CASE(test_arguments_are_encoded),
       CASE(test_options_go_where_they_belong),
       CASE(test_ids_that_name_something_else_are_refused),
-      CASE(test_required_options_are_asked_for),
+      CASE(test_required_options_are_checked),
       CASE(test_a_study_is_created),
       CASE(test_several_files_are_registered),
       CASE(test_options_of_other_forms),
@@ -599,7 +596,7 @@ int main(void) {
       CASE(test_files_are_handed_out_in_parts),
       CASE(test_lists_come_element_by_element),
       CASE(test_a_list_that_breaks_off_is_an_error),
-      CASE(test_the_servers_words_are_told),
+      CASE(test_the_servers_message_is_reported),
       CASE(test_an_ended_session_is_renewed_once),
       cmocka_unit_test(test_domains_are_checked),
       CASE(test_the_session_is_the_clients),

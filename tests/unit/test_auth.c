@@ -433,7 +433,7 @@ static void test_password(void **state) {
   assert_string_equal(csrf, "csrf-1");
 }
 
-static void test_known_user_is_not_asked_for(void **state) {
+static void test_known_user_is_not_prompted_for(void **state) {
   fixture *f = *state;
 
   setenv("CLOUD_USERNAME", "env-user", 1);
@@ -1004,7 +1004,7 @@ static void test_authorizes_at_once_or_not_at_all(void **state) {
   assert_true(authorize_now(f));
 }
 
-static void test_at_the_end_the_failure_is_told(void **state) {
+static void test_at_the_end_the_failure_is_reported(void **state) {
   fixture *f = *state;
   unsigned generation;
 
@@ -1280,7 +1280,7 @@ static void starve(fixture *f, igt_status (*live)(fixture *f)) {
     status = live(f);
     atomic_store(&allocations_left, LONG_MAX);
     if (status != f->err.status)
-      fail_msg("allocation %ld: %s, but told %s", n, igt_status_name(status), f->err.text);
+      fail_msg("allocation %ld: %s, but reported %s", n, igt_status_name(status), f->err.text);
   }
   assert_int_equal(status, IGT_OK);
   assert_in_range(n, 5, 4999);
@@ -1568,7 +1568,7 @@ static void test_hold_is_patient(void **state) {
   assert_in_range(l.at, 7200 * US, 7230 * US);
 }
 
-static void test_end_tells_a_failed_sign_out(void **state) {
+static void test_end_reports_a_failed_sign_out(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_READY};
 
@@ -1638,7 +1638,7 @@ static void test_hold_of_a_service(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(test_password),
-      CASE(test_known_user_is_not_asked_for),
+      CASE(test_known_user_is_not_prompted_for),
       CASE(test_wrong_password),
       CASE(test_nobody_to_ask),
       CASE(test_responses_that_are_none),
@@ -1664,7 +1664,7 @@ int main(void) {
       CASE(test_assertions_end_by_the_servers_clock),
       CASE(test_old_token_serves_while_renewing_fails),
       CASE(test_authorizes_at_once_or_not_at_all),
-      CASE(test_at_the_end_the_failure_is_told),
+      CASE(test_at_the_end_the_failure_is_reported),
       CASE(test_password_again_when_the_refresh_token_has_ended),
       CASE(test_kept_while_no_request_is_made),
       CASE(test_renew_after_401),
@@ -1688,7 +1688,7 @@ int main(void) {
       CASE(test_failed_hold_leaves_no_file),
       CASE(test_token_too_large_for_the_file),
       CASE(test_hold_is_patient),
-      CASE(test_end_tells_a_failed_sign_out),
+      CASE(test_end_reports_a_failed_sign_out),
       CASE(test_hold_recovers),
       CASE(test_hold_is_refused),
       CASE(test_hold_signs_in_again),

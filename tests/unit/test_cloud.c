@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "client_for.h"
 #include "cloud/credentials.h"
 #include "fake_session.h"
 #include "http_server.h"
@@ -84,13 +85,10 @@ static http_response serve(void *payload, const http_seen *seen) {
 
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
-  igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
 
   f->server = http_server_start();
   http_server_handle(f->server, serve, NULL);
-  options.domain = http_server_url(f->server, "");
-  options.retries = -1;
-  assert_int_equal(igt_client_new(&options, &f->client, &f->err), IGT_OK);
+  f->client = client_for(f->server, NULL);
   assert_int_equal(igt_cloud_open(f->client, &f->cloud, &f->err), IGT_OK);
   snprintf(f->folder, sizeof f->folder, "/tmp/igtcloud-test-cloud-XXXXXX");
   assert_non_null(mkdtemp(f->folder));
@@ -209,7 +207,7 @@ static void test_each_keeps_nothing(void **state) {
   size_t counts[2] = {0, 0};
 
   failed(f, igt_node_each(f->cloud, IGT_NODE_PROJECT, count_nested, counts, &f->err),
-         IGT_E_CANCELLED, "ended by the program");
+         IGT_E_CANCELLED, "stopped by the callback");
   assert_int_equal(counts[0], 3);
   assert_int_equal(counts[1], 1);
   assert_null(igt_node_at(f->cloud, IGT_NODE_PROJECT, 0));
@@ -247,7 +245,7 @@ static void test_paths_are_followed(void **state) {
   resolves(f, "demo/north/P1/CT/annotations/a/b.json", "s1", IGT_NODE_ANNOTATION, "a/b.json");
 }
 
-static void test_wrong_paths_are_told(void **state) {
+static void test_wrong_paths_are_reported(void **state) {
   fixture *f = *state;
   igt_node_target target = IGT_NODE_TARGET_INIT;
 
@@ -402,7 +400,7 @@ int main(void) {
       TEST(test_found_nodes_stay),
       TEST(test_each_keeps_nothing),
       TEST(test_paths_are_followed),
-      TEST(test_wrong_paths_are_told),
+      TEST(test_wrong_paths_are_reported),
       TEST(test_nodes_are_added_and_removed),
       TEST(test_keys_are_wrapped_and_private),
       cmocka_unit_test(test_plain_http_to_this_computer_is_for_clouds_on_it),

@@ -204,7 +204,7 @@ static void test_an_open_operation_sends_no_token(void **state) {
   assert_null(http_seen_header(http_server_seen(f->server, 0), "X-JWT"));
 }
 
-static void test_a_refusal_is_told(void **state) {
+static void test_a_refusal_is_reported(void **state) {
   fixture *f = *state;
 
   http_server_add(f->server, (http_response){.status = 400,
@@ -379,7 +379,7 @@ int main(void) {
       cmocka_unit_test(test_fields_are_shown),
       TEST(test_a_request_is_sent_as_it_is),
       TEST(test_an_open_operation_sends_no_token),
-      TEST(test_a_refusal_is_told),
+      TEST(test_a_refusal_is_reported),
       TEST(test_a_refusal_has_headers_and_a_body),
       TEST(test_headers_are_added_and_replaced),
       TEST(test_headers_of_the_session_are_refused),

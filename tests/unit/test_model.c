@@ -487,13 +487,13 @@ static igt_status pour(igt__model_stream *stream, const char *json, size_t n, si
 
   for (size_t at = 0; at < n && status == IGT_OK;) {
     size_t cap = 0, some = n - at < part ? n - at : part;
-    char *room = igt__model_stream_space(stream, &cap);
+    char *space = igt__model_stream_space(stream, &cap);
 
-    if (!room)
+    if (!space)
       return igt__fail_memory(err);
     assert_true(cap > 0);
     some = some < cap ? some : cap;
-    memcpy(room, json + at, some);
+    memcpy(space, json + at, some);
     at += some;
     status = igt__model_stream_filled(stream, some, err);
   }

@@ -316,7 +316,7 @@ static void test_a_path_that_leads_to_no_file(void **state) {
 
 /* ---- failures ---- */
 
-static void test_other_bytes_are_told_at_the_end(void **state) {
+static void test_other_bytes_are_reported_at_the_end(void **state) {
   fixture *f = *state;
   size_t got = 9;
 
@@ -462,7 +462,7 @@ int main(void) {
       TEST(test_seeking_fetches_what_is_read),
       TEST(test_an_empty_file),
       TEST(test_a_small_file),
-      TEST(test_other_bytes_are_told_at_the_end),
+      TEST(test_other_bytes_are_reported_at_the_end),
       TEST(test_a_digest_of_parts),
       TEST(test_a_file_that_is_replaced),
       TEST(test_a_broken_connection_can_be_read_over),

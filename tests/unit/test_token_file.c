@@ -204,7 +204,7 @@ static uint64_t no_jitter(void) {
   return 0;
 }
 
-static void test_tells_damage(void **state) {
+static void test_reports_damage(void **state) {
   static const igt__clock_hooks hooks = {fixed_time, fixed_time, no_sleep, no_jitter};
   char page[IGT__TOKEN_FILE_SIZE];
   igt_error err = IGT_ERROR_INIT;
@@ -223,7 +223,7 @@ static void test_tells_damage(void **state) {
 }
 
 /* Halves of two tokens of the same length may be valid base64 of valid JSON. */
-static void test_tells_torn_reads(void **state) {
+static void test_reports_torn_reads(void **state) {
   char one[IGT__TOKEN_FILE_SIZE], two[IGT__TOKEN_FILE_SIZE], torn[IGT__TOKEN_FILE_SIZE];
   size_t len, taken = 0;
 
@@ -430,8 +430,8 @@ int main(void) {
       CASE(test_nobody_signed_in),
       CASE(test_distrusts),
       CASE(test_distrusts_other_owner),
-      CASE(test_tells_damage),
-      CASE(test_tells_torn_reads),
+      CASE(test_reports_damage),
+      CASE(test_reports_torn_reads),
       CASE(test_encode_refuses_what_does_not_fit),
       CASE(test_holder_writes_in_place),
       CASE(test_second_holder_leaves_the_first_alone),

@@ -90,7 +90,7 @@ class Operation:
         if api is None:
             return self
         endpoint = Endpoint(self, api)
-        vars(api)[self.name] = endpoint  # an attribute of the object: this is not asked again
+        vars(api)[self.name] = endpoint  # an attribute of the object: found without this from now on
         return endpoint
 
     def __repr__(self) -> str:

@@ -103,7 +103,7 @@ def _write_study_json(study: Any, items: List[native.Item]) -> None:
         return
     local, path = items[0].local_path, items[0].path
     if not local.endswith(path):
-        return  # a mapped name; the folder cannot be told
+        return  # a mapped name: its folder is unknown
     folder = local[:-len(path)]
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "study.json"), "w", encoding="ascii") as out:

@@ -30,7 +30,7 @@ def download_project(project_name: str, destination: Any, files_filter: Optional
         return
     project = find_project_by_name(project_name)
     if project is None:
-        raise native.NotFound(f"there is no project '{project_name}'")
+        raise native.NotFound(f"no project '{project_name}' is visible to you")
     target, failed = os.path.join(os.fspath(destination), "files"), []  # type: Any, List[str]
 
     def fetch(file: Any) -> None:
