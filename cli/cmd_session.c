@@ -110,8 +110,8 @@ static int forget_password(const settings *s, const igt_token *token) {
                       : keyring_forget(NULL, NULL);
 
   if (removed >= 0)
-    message(s, removed ? "The password was removed from the keyring"
-                       : "There is no password in the keyring");
+    message(s,
+            removed ? "The password was removed from the keyring" : "The keyring has no password");
   return removed < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 

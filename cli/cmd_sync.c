@@ -36,16 +36,17 @@ static bool is_project(const char *project, const char *folder, bool down) {
   if (!project[n])
     return true;
   if (strchr(institute, '/'))
-    usage_error("'" REMOTE
-                "%s' is a path, and a sync is of a project: choose studies with --study, "
+    usage_error("'" REMOTE "%s' is a path, but sync takes a project: select studies with --study, "
                 "as in: igtcloud sync '%s%.*s' ... --study 'PATIENT/STUDY'",
                 project, REMOTE, n, project);
   else if (down)
-    usage_error("'" REMOTE "%s' is a path, and a sync is of a project; the institute comes last: "
-                "igtcloud sync '" REMOTE "%.*s' '%s' '%s'",
-                project, n, project, folder, institute);
+    usage_error(
+        "'" REMOTE
+        "%s' is a path, but sync takes a project; the institute comes last: igtcloud sync '" REMOTE
+        "%.*s' '%s' '%s'",
+        project, n, project, folder, institute);
   else
-    usage_error("'" REMOTE "%s' is a path, and a sync is of a project; the institute comes last: "
+    usage_error("'" REMOTE "%s' is a path, but sync takes a project; the institute comes last: "
                 "igtcloud sync '%s' '" REMOTE "%.*s' '%s'",
                 project, folder, n, project, institute);
   return false;
@@ -57,7 +58,8 @@ static bool take_sides(const settings *s, bool *down, const char **folder, const
   bool marked = is_remote(a) || is_remote(b);
 
   if (is_remote(a) && is_remote(b)) {
-    usage_error("one side of a sync is a folder: only one argument can begin with " REMOTE);
+    usage_error(
+        "one side of a sync must be a local folder: only one argument can begin with " REMOTE);
     return false;
   }
   if (!marked && looks_local(a) == looks_local(b)) {

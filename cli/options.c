@@ -693,7 +693,7 @@ static bool check_passwords(const settings *s) {
   if (!s->password_stdin || !s->password_command || !is_typed(AT(password_stdin)) ||
       !is_typed(AT(password_command)))
     return true;
-  usage_error("--password-stdin and --password-command exclude each other");
+  usage_error("--password-stdin and --password-command are mutually exclusive");
   return false;
 }
 

@@ -103,6 +103,6 @@ void offer_to_keep(const settings *s, const igt_identity *who) {
   if (*typed && !s->no_keyring && os_is_terminal(STANDARD_INPUT) && keyring_is_available(&why) &&
       ask_text("Keep the password in the keyring? [y/N]", response, sizeof response) &&
       (*response == 'y' || *response == 'Y') && keyring_store(who->domain, who->user, typed))
-    message(s, "The password is in the keyring; igtcloud logout --forget removes it.");
+    message(s, "Saved the password in the keyring; igtcloud logout --forget removes it.");
   explicit_bzero(typed, sizeof typed);
 }

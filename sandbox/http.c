@@ -464,15 +464,15 @@ sbx_http *sbx_http_start(const sbx_http_options *options,
   http->latency_ms = options->latency_ms;
   http->own_date = options->own_date;
   if (!resolve(options->host, options->port, &addr)) {
-    snprintf(error, error_cap, "%s is no address of this machine", options->host);
+    snprintf(error, error_cap, "%s is not an address of this machine", options->host);
     goto fail;
   }
   if (http->latency_ms > 0 && !(http->delay = sbx_delay_new())) {
-    snprintf(error, error_cap, "the timer's thread can't be started");
+    snprintf(error, error_cap, "the timer's thread cannot be started");
     goto fail;
   }
   if (!start_daemon(http, &addr)) {
-    snprintf(error, error_cap, "can't listen on %s port %u; is it in use?", options->host,
+    snprintf(error, error_cap, "cannot listen on %s port %u; is it in use?", options->host,
              options->port);
     goto fail;
   }

@@ -140,7 +140,7 @@ static void see_end(station *st) {
     return;
   st->totals.hook_failures++;
   if (h->terminated)
-    station_log(PRIORITY_ERROR, "hook", NULL, "%s was ended: it ran longer than --event-timeout",
+    station_log(PRIORITY_ERROR, "hook", NULL, "%s was stopped: it ran longer than --event-timeout",
                 st->s->on_event);
   else
     station_log(PRIORITY_ERROR, "hook", NULL, "%s failed with %s", st->s->on_event, how);

@@ -120,8 +120,8 @@ static bool bring_back(int above, const char *name, int to, int depth) {
 static void recover_one(const watched *w, int trash, const char *name, int to, int depth) {
   if (bring_back(trash, name, to, depth))
     station_log(PRIORITY_NOTICE, "recovered", NULL,
-                "the station ended while it deleted a study: what is left of it in %s/" TRASH
-                "/%s is looked at again",
+                "the station stopped while it was deleting a study; checking what is left of it in "
+                "%s/" TRASH "/%s",
                 w->path, name);
   else
     station_log(PRIORITY_ERROR, "stuck", NULL,
@@ -161,8 +161,7 @@ static bool cannot_move(study *s, const char *what) {
 
   (void)snprintf(text, sizeof text, "cannot be %s: %s", what, strerror(errno));
   if (!s->why || strcmp(s->why, text) != 0)
-    station_log(PRIORITY_ERROR, "stuck", s, "%s %s; it stays where it is, and this is tried again",
-                s->path, text);
+    station_log(PRIORITY_ERROR, "stuck", s, "%s %s; it stays where it is; retrying", s->path, text);
   study_because(s, IGT_E_IO, text);
   s->due = station_now() + AGAIN_MS;
   return false;

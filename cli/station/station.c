@@ -60,8 +60,8 @@ void station_offline(station *st, igt_status status, const char *why) {
   st->offline = st->dirty = true;
   if (known)
     return;
-  station_log(PRIORITY_WARNING, "offline", NULL,
-              "cannot upload: %s; studies wait, and this is tried again", why);
+  station_log(PRIORITY_WARNING, "offline", NULL, "cannot upload: %s; studies are waiting; retrying",
+              why);
   hook_event(st, "offline", NULL, igt_status_text(status));
 }
 
@@ -393,7 +393,7 @@ static void reload(station *st) {
     st->config = fresh_config;
     reopen_log(s);
     notify_settings(s);
-    station_log(PRIORITY_NOTICE, "reload", NULL, "the configuration was read again");
+    station_log(PRIORITY_NOTICE, "reload", NULL, "configuration reloaded");
     st->scan_soon = true;
   } else {
     station_log(PRIORITY_ERROR, "reload", NULL,

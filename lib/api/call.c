@@ -122,8 +122,8 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
     if (running->taken > kept)
       progress_at = igt__mono_us();
     kept = running->taken;
-    IGT__DEBUG(IGT_LOG_API, "%s: it broke after %llu bytes; retrying: %s", operation->id,
-               (unsigned long long)running->taken, err->text);
+    IGT__DEBUG(IGT_LOG_API, "%s: the response broke off after %llu bytes; retrying: %s",
+               operation->id, (unsigned long long)running->taken, err->text);
     if (running->call->too_slow && attempts > 1 && is_too_slow(running)) {
       *running->call->too_slow = true;
       break;
@@ -156,7 +156,7 @@ static igt_status start(igt__running *running, igt_error *err) {
   igt__buf_init(&running->body, IGT__MAX_JSON_BODY);
   if (!running->client ||
       (running->run != run_whole && !running->out && !running->fn && !running->write))
-    status = igt__fail(err, IGT_E_INVALID, "%s: there is no %s", running->call->operation->id,
+    status = igt__fail(err, IGT_E_INVALID, "%s: no %s was given", running->call->operation->id,
                        running->client ? "callback" : "client");
   else
     status = igt__call_url(running->call, igt__client_origin(running->client), &running->url, err);
@@ -298,7 +298,7 @@ static igt_status run_list(igt__running *running, igt__http_request *req, igt_er
   if (running->list->ended && status == IGT_E_NO_MEMORY)
     igt__fail_memory(err);
   else if (running->list->ended)
-    igt__fail(err, status, "%s: ended by the program", running->call->operation->id);
+    igt__fail(err, status, "%s: stopped by the callback", running->call->operation->id);
   else if (status != IGT_OK && err && err->http_status == 0)
     err->http_status = req->http_status;
   igt__http_close(response);
@@ -380,7 +380,7 @@ static igt_status hand_out(const igt__running *running, const void *data, size_t
     return IGT_OK;
   if (running->write == igt_write_fd)
     return igt__fail_errno(err, errno, "%s: the response could not be written", operation);
-  return igt__fail(err, status, "%s: ended by the program", operation);
+  return igt__fail(err, status, "%s: stopped by the callback", operation);
 }
 
 static igt_status read_file(igt__running *running, igt__http_stream *response, igt_error *err) {

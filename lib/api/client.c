@@ -42,7 +42,8 @@ const char *igt_version(void) {
 }
 
 /* meson.build and version.h name one version. */
-_Static_assert(IGT_VERSION_NUM == IGT__VERSION_NUM, "igtcloud/version.h is of another version");
+_Static_assert(IGT_VERSION_NUM == IGT__VERSION_NUM,
+               "igtcloud/version.h and meson.build have different versions");
 
 bool igt_version_check(unsigned major, unsigned minor) {
   return major == IGT_VERSION_MAJOR && minor <= IGT_VERSION_MINOR;
@@ -55,7 +56,7 @@ static igt_status set_origin(igt_client *client, const char *domain, igt_error *
   igt_status status;
 
   if (!domain || !*domain)
-    return igt__fail(err, IGT_E_INVALID, "no domain is given");
+    return igt__fail(err, IGT_E_INVALID, "no domain was given");
   status = igt__url_parse(domain, "the domain", &url, err);
   if (status != IGT_OK)
     return status;

@@ -19,7 +19,8 @@ static const char *known_method(const char *method) {
 /* Rejects a path that would leave the API or form another request: RFC 3986, section 3.3. */
 static igt_status check_path(const char *path, igt_error *err) {
   if (!path || path[0] != '/')
-    return igt__fail(err, IGT_E_INVALID, "a path begins with a slash, such as /api/data/projects");
+    return igt__fail(err, IGT_E_INVALID,
+                     "the path must begin with a slash, such as /api/data/projects");
   for (const char *p = path; *p; p++)
     if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("#{}<>\"\\^`|", *p))
       return igt__fail(err, IGT_E_INVALID,
@@ -69,7 +70,7 @@ static igt_status check(igt_client *client, const igt_request_options *options, 
   igt_status status;
 
   if (!client || !known_method(options->method))
-    return igt__fail(err, IGT_E_INVALID, "the method is GET, POST, PUT, PATCH or DELETE");
+    return igt__fail(err, IGT_E_INVALID, "the method must be GET, POST, PUT, PATCH or DELETE");
   status = check_path(options->path, err);
   return status == IGT_OK ? check_headers(options, err) : status;
 }

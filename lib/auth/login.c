@@ -377,7 +377,7 @@ static igt_status fill_handed_in(const char *jwt, const char *csrf, igt__grant *
                                  igt_error *err) {
   if (!is_header_safe(jwt) || !is_header_safe(csrf))
     return igt__fail(err, IGT_E_LOGIN,
-                     "CLOUD_JWT_TOKEN or CLOUD_CSRF_TOKEN holds spaces or line breaks");
+                     "CLOUD_JWT_TOKEN or CLOUD_CSRF_TOKEN contains spaces or line breaks");
   grant->jwt = igt__secret_new(jwt, strlen(jwt));
   grant->csrf = igt__secret_new(csrf, strlen(csrf));
   return grant->jwt && grant->csrf ? IGT_OK : igt__fail_memory(err);

@@ -36,7 +36,7 @@ static bool copy_secret(igt__secret **to, const char *from) {
 
 static igt_status check_options(const igt__source *source, igt_error *err) {
   if (source->service_key && source->service_file)
-    return igt__fail(err, IGT_E_INVALID, "a service has one key: give its file or its text");
+    return igt__fail(err, IGT_E_INVALID, "give the service's key as a file or as text, not both");
   if (source->service_key && !source->user)
     return igt__fail(err, IGT_E_INVALID,
                      "a key that is given as text needs the service's id as the user");

@@ -28,7 +28,7 @@ typedef struct status_info {
   { s, #s, text, retryable }
 static const status_info statuses[] = {
     STATUS(IGT_OK, "done", false),
-    STATUS(IGT_E_INTERNAL, "a defect in igtcloud", false),
+    STATUS(IGT_E_INTERNAL, "internal error: a bug in igtcloud", false),
     STATUS(IGT_E_NO_MEMORY, "out of memory", false),
     STATUS(IGT_E_INVALID, "wrong argument", false),
     STATUS(IGT_E_CANCELLED, "cancelled", false),
@@ -54,7 +54,7 @@ static const status_info statuses[] = {
     STATUS(IGT_E_UNAUTHORIZED, "not signed in", false),
     STATUS(IGT_E_FORBIDDEN, "not allowed", false),
     STATUS(IGT_E_NOT_FOUND, "not found", false),
-    STATUS(IGT_E_CONFLICT, "conflict with the present state", false),
+    STATUS(IGT_E_CONFLICT, "conflict with the current state", false),
     STATUS(IGT_E_PRECONDITION, "precondition failed (the object has changed)", false),
     STATUS(IGT_E_THROTTLED, "the server is busy", true),
     STATUS(IGT_E_SERVER, "the server failed", true),

@@ -92,7 +92,7 @@ igt_status igt__children_each(igt_node *node, igt_node_kind kind, igt__model_fn 
   case IGT_NODE_CLOUD:
     break;
   }
-  return igt__fail(err, IGT_E_INTERNAL, "a node of no kind");
+  return igt__fail(err, IGT_E_INTERNAL, "the node has no kind");
 }
 
 /* ---- one child by its id ---- */
@@ -213,9 +213,8 @@ igt_status igt__child_create(igt_node *node, igt_node_kind kind, const igt_model
     return status;
   default:
     return igt__fail(err, IGT_E_UNSUPPORTED,
-                     kind == IGT_NODE_SERIES
-                         ? "series are created by the cloud from uploaded DICOM"
-                         : "a file is added by uploading it: igt_file_upload()");
+                     kind == IGT_NODE_SERIES ? "series are created by the cloud from uploaded DICOM"
+                                             : "to add a file, upload it: igt_file_upload()");
   }
 }
 

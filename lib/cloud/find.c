@@ -125,8 +125,8 @@ igt_status igt_find_project(igt_client *client, const char *name, igt_project **
 
   if (status == IGT_OK && !s.found && !s.by_id) {
     status = igt__fail(err, IGT_E_NOT_FOUND,
-                       "there is no project '%s' that you may see on %s; names are matched exactly",
-                       s.name, igt_client_domain(client));
+                       "no project '%s' on %s is visible to you; names must match exactly", s.name,
+                       igt_client_domain(client));
     igt__similar_say(&s.similar, err);
   }
   status = settle(&s, status, "projects", err);

@@ -375,7 +375,7 @@ igt_status igt_node_each(igt_node *node, igt_node_kind kind, igt_node_fn fn, voi
     return igt__children_each(node, kind, each_one, &e, err);
   for (size_t i = 0; status == IGT_OK && i < node->children[kind].count; i++)
     if ((status = fn(payload, node->children[kind].v[i])) != IGT_OK)
-      igt__fail(err, status, "ended by the program");
+      igt__fail(err, status, "stopped by the callback");
   return status;
 }
 

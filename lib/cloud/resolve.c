@@ -160,8 +160,8 @@ static igt_status run_search(search *s, igt_error *err) {
 static igt_status none_found(const search *s, igt_error *err) {
   if (s->node->kind == IGT_NODE_CLOUD)
     (void)igt__fail(err, IGT_E_NOT_FOUND,
-                    "there is no project '%s' that you may see on %s; names are matched exactly",
-                    s->text, igt_client_domain(s->node->client));
+                    "no project '%s' on %s is visible to you; names must match exactly", s->text,
+                    igt_client_domain(s->node->client));
   else
     (void)igt__fail(err, IGT_E_NOT_FOUND, "the %s '%s' has no %s '%s'",
                     igt_node_kind_name(s->node->kind), s->node->name, igt_node_kind_name(s->kind),
@@ -287,7 +287,7 @@ static igt_status resolve(igt_node *from, const char *path, igt_node_target *out
                        "a study ('%s') contains files, dicom, annotations or series, not '%s'",
                        out->node->name, path);
     if (out->node->kind > IGT_NODE_STUDY)
-      return igt__fail(err, IGT_E_NOT_FOUND, "there is nothing below '%s'", out->node->name);
+      return igt__fail(err, IGT_E_NOT_FOUND, "'%s' has nothing below it", out->node->name);
     status = step(out->node, below(out->node->kind), &path, &next, err);
     out->rest = path;
     if (status == IGT_OK && !next) {

@@ -41,7 +41,7 @@ static uint64_t add_id(uint64_t crc, const char *id) {
 static igt_status once(listing *l, igt_root_study *study, const char *id) {
   if (*id && igt__fingerprints_has(l->ids, id)) {
     igt__log(IGT_LOG_WARNING, IGT_LOG_API,
-             "the cloud lists the study %s more than once; it is used once", id);
+             "the cloud lists the study %s more than once; the duplicate is ignored", id);
     return IGT_OK;
   }
   if (*id && !igt__fingerprints_set(l->ids, id, 0))
@@ -125,7 +125,7 @@ static igt_status fetch_study(listing *l, const char *id, igt_error *err) {
     return IGT_OK;
   }
   if (status == IGT_OK && (status = hand_on(l, study)) != IGT_OK)
-    (void)igt__fail(err, status, "get_studies: ended by the program");
+    (void)igt__fail(err, status, "get_studies: stopped by the callback");
   igt_model_free(study ? &study->model : NULL);
   return status;
 }
@@ -151,7 +151,9 @@ static igt_status list_in_pieces(listing *l, igt_error *err) {
   igt_status status;
   igt__buf ids;
 
-  IGT__DEBUG(IGT_LOG_API, "the list of studies is too long for this link: requesting them singly");
+  IGT__DEBUG(
+      IGT_LOG_API,
+      "the list of studies is too long for this connection: requesting the studies one by one");
   igt__buf_init(&ids, IGT__MAX_LIST_BODY);
   status = list_ids(l, &ids, &mine);
   begin_again(l);

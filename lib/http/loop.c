@@ -528,10 +528,10 @@ igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_e
   if (!grow_fds(loop) || !open_requests(loop, slots))
     return igt__fail_memory(err);
   if (!open_pipe(loop))
-    return igt__fail_errno(err, errno, "no pipe for the network's thread");
+    return igt__fail_errno(err, errno, "cannot create a pipe for the network thread");
   os_error = igt__thread_start(&loop->thread, "igt-loop", 0, run, loop);
   loop->started = os_error == 0;
-  return os_error ? igt__fail_errno(err, os_error, "the network's thread could not be started")
+  return os_error ? igt__fail_errno(err, os_error, "the network thread could not be started")
                   : IGT_OK;
 }
 

@@ -116,7 +116,7 @@ static igt_status read_origin(const char *text, const char *what, igt__url *out,
     if (length == 4 && igt__str_starts_nocase(text, "http"))
       igt__str_copy(out->scheme, sizeof out->scheme, "http");
     else if (length != 5 || !igt__str_starts_nocase(text, "https"))
-      return igt__fail(err, IGT_E_INVALID, "%s: only https:// is possible", what);
+      return igt__fail(err, IGT_E_INVALID, "%s: only https:// is supported", what);
     s = sep + 3;
   }
   out->port = out->scheme[4] ? 443 : 80;
@@ -141,7 +141,8 @@ igt_status igt__url_parse(const char *text, const char *what, igt__url *out, igt
   if (status)
     return status;
   if (strpbrk(rest, "?#"))
-    return igt__fail(err, IGT_E_INVALID, "%s: nothing may follow the path ('?' or '#')", what);
+    return igt__fail(err, IGT_E_INVALID, "%s: it must not have a query or a fragment ('?' or '#')",
+                     what);
   if (strlen(rest) >= sizeof out->path)
     return igt__fail(err, IGT_E_INVALID, "%s: its path is too long", what);
   igt__str_copy(out->path, sizeof out->path, rest);

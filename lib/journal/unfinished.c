@@ -310,7 +310,7 @@ static size_t list_parts(igt__journal *journal, const char *origin, const char *
   return count;
 }
 
-/* Room for one more, as their number doubles; NULL: no memory. */
+/* Space for one more; capacity doubles. NULL: no memory. */
 static void *grow(void *list, size_t count, size_t size) {
   return count & (count - 1) ? list : igt__realloc(list, (count ? count * 2 : 1) * size);
 }

@@ -84,5 +84,5 @@ igt_status igt_model_each_field(const igt_model *model, igt_field_fn fn, void *p
   igt__buf_finish(&s.text);
   if (status == IGT_OK)
     return IGT_OK;
-  return s.ended ? igt__fail(err, status, "ended by the program") : igt__fail_memory(err);
+  return s.ended ? igt__fail(err, status, "stopped by the callback") : igt__fail_memory(err);
 }

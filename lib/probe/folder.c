@@ -47,7 +47,7 @@ static igt_status write_file(int dir, const char *path, igt_folder_info *out, ig
   int fd;
 
   if (!igt__random_token(random, 8))
-    return igt__fail(err, IGT_E_IO, "no random name for a file in '%s'", path);
+    return igt__fail(err, IGT_E_IO, "cannot make a random name for a file in '%s'", path);
   (void)snprintf(name, sizeof name, ".igtcloud-doctor-%s", random);
   (void)snprintf(upper, sizeof upper, ".IGTCLOUD-DOCTOR-%s", random);
   fd = igt__os_openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);

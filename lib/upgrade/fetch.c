@@ -86,8 +86,8 @@ static igt_status on_headers(igt__http_request *req, igt_error *err) {
     return IGT_OK;
   if (!x->sink)
     return igt__fail(err, IGT_E_PROTOCOL,
-                     "%s names no release: a redirect to .../tag/vX.Y.Z was expected. Is something "
-                     "in between, such as a proxy that wants a login?",
+                     "%s names no release: a redirect to .../tag/vX.Y.Z was expected. Is a proxy "
+                     "that requires a login in between?",
                      x->url);
   if (req->http_status != 200)
     return igt__fail(err, IGT_E_PROTOCOL, "%s: the response (HTTP %d) is not a file", x->url,

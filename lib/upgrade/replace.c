@@ -71,7 +71,8 @@ void igt__replacement_sweep(const char *target) {
   for (const char *name; folder && (name = igt__os_dir_next(folder, NULL, &ignored)) != NULL;)
     if (strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 && is_abandoned(fd, name) &&
         igt__os_unlinkat(fd, name) == 0)
-      IGT__DEBUG(IGT_LOG_GENERAL, "%s%s of a killed upgrade is removed", path, name);
+      IGT__DEBUG(IGT_LOG_GENERAL, "removing %s%s, left behind by an interrupted upgrade", path,
+                 name);
   if (folder)
     igt__os_dir_close(folder);
   if (fd >= 0)

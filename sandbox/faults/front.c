@@ -268,13 +268,13 @@ static bool open_port(sbx_front *front, const char *host, uint16_t port, char *e
   socklen_t n = 0;
 
   if (!resolve(host, port, &address, &n)) {
-    snprintf(error, error_cap, "%s is no address of this machine", host);
+    snprintf(error, error_cap, "%s is not an address of this machine", host);
     return false;
   }
   front->placeholder = bound_socket(&address, n);
   front->listener = front->placeholder >= 0 ? open_listener(front) : -1;
   if (front->listener < 0) {
-    snprintf(error, error_cap, "can't listen on %s port %u; is it in use?", host, port);
+    snprintf(error, error_cap, "cannot listen on %s port %u; is it in use?", host, port);
     return false;
   }
   front->port = port_of(front->listener);

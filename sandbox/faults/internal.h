@@ -12,18 +12,18 @@
 /* Every kind of fault: where it applies, and for responses made here their status, the S3 code and
  * a message. docs/sandbox.md has a row for each, with the same names. */
 #define FAULTS(X)                                                                                  \
-  X(INTERNAL_ERROR, "internal-error", RESPONSE, 500, "InternalError", "It broke; try again")       \
+  X(INTERNAL_ERROR, "internal-error", RESPONSE, 500, "InternalError", "Internal error; try again") \
   X(BAD_GATEWAY, "bad-gateway", RESPONSE, 502, NULL, "Bad Gateway")                                \
-  X(UNAVAILABLE, "unavailable", RESPONSE, 503, "ServiceUnavailable", "Come back later")            \
+  X(UNAVAILABLE, "unavailable", RESPONSE, 503, "ServiceUnavailable",                               \
+    "Unavailable; try again later")                                                                \
   X(SLOW_DOWN, "slow-down", RESPONSE, 503, "SlowDown", "Please reduce your request rate")          \
   X(GATEWAY_TIMEOUT, "gateway-timeout", RESPONSE, 504, NULL, "Gateway Timeout")                    \
   X(TOO_MANY, "too-many", RESPONSE, 429, "TooManyRequests", "Too many requests")                   \
-  X(UNAUTHORIZED, "unauthorized", RESPONSE, 401, "AccessDenied",                                   \
-    "The token is not valid any more")                                                             \
+  X(UNAUTHORIZED, "unauthorized", RESPONSE, 401, "AccessDenied", "The token is no longer valid")   \
   X(FORBIDDEN, "forbidden", RESPONSE, 403, "AccessDenied", "Access Denied")                        \
   X(EXPIRED_TOKEN, "expired-token", RESPONSE, 403, "ExpiredToken", "The token has expired")        \
   X(TOO_SKEWED, "too-skewed", RESPONSE, 403, "RequestTimeTooSkewed", "The clocks differ too much") \
-  X(COMPLETE_ERROR, "complete-error", RESPONSE, 200, "InternalError", "It broke; try again")       \
+  X(COMPLETE_ERROR, "complete-error", RESPONSE, 200, "InternalError", "Internal error; try again") \
   X(REDIRECT, "redirect", RESPONSE, 307, NULL, "Temporary Redirect")                               \
   X(PROXY_PAGE, "proxy-page", RESPONSE, 200, NULL, "Sign in to the network")                       \
   X(PROXY_LOGIN, "proxy-login", RESPONSE, 407, NULL, "Proxy Authentication Required")              \
@@ -32,7 +32,7 @@
   X(RESET_IN_REQUEST, "reset-in-request", REQUEST, 0, NULL, NULL)                                  \
   X(FLIP_IN_REQUEST, "flip-in-request", REQUEST, 0, NULL, NULL)                                    \
   X(REPLACE, "replace", REQUEST, 0, NULL, NULL)                                                    \
-  X(LOST_RESPONSE, "lost-response", HEAD, 0, NULL, NULL)                                             \
+  X(LOST_RESPONSE, "lost-response", HEAD, 0, NULL, NULL)                                           \
   X(RESET_IN_HEADERS, "reset-in-headers", HEAD, 0, NULL, NULL)                                     \
   X(SILENCE, "silence", HEAD, 0, NULL, NULL)                                                       \
   X(WRONG_ETAG, "wrong-etag", HEAD, 0, NULL, NULL)                                                 \

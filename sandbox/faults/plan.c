@@ -111,17 +111,18 @@ static bool check(const planned *p, char *error, size_t cap) {
 
   for (size_t i = 0; igt__json_member(p->source, i, &name, &value); i++)
     if (!is_known_member(name)) {
-      snprintf(error, cap, "a fault has no \"%.100s\"", name);
+      snprintf(error, cap, "unknown member \"%.100s\" of a fault", name);
       return false;
     }
   if (p->fault.kind == FAULT_NONE)
-    snprintf(error, cap, "there is no fault \"%.100s\"",
+    snprintf(error, cap, "unknown fault \"%.100s\"",
              igt__json_get_str(p->source, "fault") ? igt__json_get_str(p->source, "fault") : "");
   else if (p->skip < 0 || p->times < 0 || p->chance < 0 || p->chance > 1 || p->fault.by < 1 ||
            p->fault.seconds < 0 || p->fault.seconds > MAX_SECONDS || p->fault.per_second <= 0)
-    snprintf(error, cap, "a number of the fault \"%s\" makes no sense", kinds[p->fault.kind].name);
+    snprintf(error, cap, "the fault \"%s\" has a number that is out of range",
+             kinds[p->fault.kind].name);
   else if (p->fault.kind == FAULT_REDIRECT && !p->fault.to[0])
-    snprintf(error, cap, "a redirect needs a URL in \"to\"");
+    snprintf(error, cap, "the fault \"redirect\" needs a URL in \"to\"");
   else
     return true;
   return false;
@@ -161,7 +162,7 @@ bool fault_plan_add(fault_plan *plan, const igt__json *list, char *error, size_t
 
   igt__queue_init(&added);
   if (igt__json_typeof(list) != IGT__JSON_ARRAY || igt__json_count(list) > MAX_FAULTS) {
-    snprintf(error, error_cap, "a list of faults is needed");
+    snprintf(error, error_cap, "the body must be a list of faults");
     return false;
   }
   for (size_t i = 0; i < igt__json_count(list); i++) {

@@ -13,7 +13,7 @@ static bool path_said(rest_call *call, const char **path) {
   *path = igt__json_get_str(call->json, "uploadedPath");
   if (*path && **path && **path != '/' && !strstr(*path, ".."))
     return true;
-  rest_fail(call, 400, "uploadedPath is required and stands below the institute's Import/");
+  rest_fail(call, 400, "uploadedPath is required and must be below the institute's Import/");
   return false;
 }
 

@@ -50,7 +50,7 @@ static void attachment(rest_call *call, const char *name) {
 static void send(rest_call *call, collection *c, const char *name) {
   if (!c->ok) {
     rest_zip_free(c->zip);
-    rest_fail(call, 500, "The archive could not be made");
+    rest_fail(call, 500, "The archive could not be created");
     return;
   }
   attachment(call, name);

@@ -26,7 +26,7 @@ static void login_password(rest_call *call) {
   if (rest_password_matches(call->server, user, password))
     rest_session_response(call, user, false, NULL);
   else
-    rest_fail(call, 401, "The user name or the password is not right");
+    rest_fail(call, 401, "The user name or the password is wrong");
 }
 
 static void login_key(rest_call *call) {
@@ -227,7 +227,7 @@ static igt__json *credentials_make(rest_call *call, const char *action, const ch
   out = sbx_s3_backend_credentials(server->backend, action, prefix, server->s3_lifetime, why,
                                    sizeof why);
   if (!out)
-    rest_fail(call, 500, "The S3 behind gives no credentials: %s", why);
+    rest_fail(call, 500, "The S3 backend returned no credentials: %s", why);
   return out;
 }
 

@@ -39,7 +39,7 @@ typedef struct search {
 static bool look(void *payload, const char *id, const char *doc, size_t n) {
   search *s = payload;
   igt__json *canned = NULL;
-  if (igt__json_parse(doc, n, "a canned answer", &canned, NULL) != IGT_OK)
+  if (igt__json_parse(doc, n, "a canned response", &canned, NULL) != IGT_OK)
     return true;
   if (fits(canned, s->req)) {
     s->found = canned;
@@ -214,7 +214,7 @@ bool rest_canned_add(sbx_server *server, const igt__json *canned) {
 void rest_canned_post(rest_call *call) {
   for (size_t i = 0; i < igt__json_count(call->json); i++) {
     if (!rest_canned_add(call->server, igt__json_at(call->json, i))) {
-      rest_fail(call, 500, "The answers could not be stored");
+      rest_fail(call, 500, "The canned responses could not be stored");
       return;
     }
   }

@@ -223,7 +223,7 @@ const char *rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out
     return why;
   while (element_next(&r, &e) && e.tag <= 0x00200010) {
     if (e.tag == 0x00041220)
-      return "it is a DICOMDIR, the list of a disc";
+      return "it is a DICOMDIR, the index of a disc";
     if (e.tag == 0x00080005)
       ascii_copy(charset, sizeof charset, r.p, e.length);
     take(out, charset, &e, r.p);
@@ -317,7 +317,7 @@ static const char *why_not_drawn(const image_facts *f, const char *syntax) {
     return "its pixels have neither 8 nor 16 bits";
   if (image->stored == 0 || image->stored > image->bits || image->high >= image->bits ||
       image->high + 1 < image->stored)
-    return "the bits of its pixels are described wrongly";
+    return "the description of its pixels' bits is wrong";
   if (!is_square(f->spacing))
     return "its pixels are not square";
   return NULL;

@@ -315,7 +315,7 @@ static const char *why_not_sorted(left_search *s, const rest_dicom *d) {
 static const char *why_left(left_search *s, const char *key) {
   sbx_object object = {0};
   rest_dicom d;
-  const char *why = "it is not there any more";
+  const char *why = "it no longer exists";
   int fd = sbx_object_open(s->server->store, SBX_BUCKET, key, &object);
   if (fd >= 0) {
     ssize_t n = pread(fd, s->buffer, BLOCK, 0);

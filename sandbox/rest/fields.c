@@ -254,7 +254,7 @@ static const char *concrete(const char *name, const igt__json *value, char *why,
     if (said && rest_model_is(said, name) && strcmp(said, name) != 0)
       return said;
     if (said)
-      snprintf(why, cap, "%.60s is no known %s", said, discriminators[i].field);
+      snprintf(why, cap, "%.60s is not a known %s", said, discriminators[i].field);
     else
       snprintf(why, cap, "%s is required and must be a string", discriminators[i].field);
     return NULL;

@@ -227,12 +227,12 @@ static bool key_ok(rest_call *call, const file_owner *owner, const igt__json *fi
   const char *key = igt__json_str(value);
   size_t n = strlen(owner->prefix), len = strlen(key);
   if (len != igt__json_str_len(value) || len > MAX_KEY)
-    rest_fail(call, 400, "A key is longer than %d bytes or holds a NUL", MAX_KEY);
+    rest_fail(call, 400, "A key is longer than %d bytes or contains a NUL", MAX_KEY);
   else if (strncmp(key, owner->prefix, n) != 0 || len == n || key[len - 1] == '/')
-    rest_fail(call, 400, "The key %.200s is not one of a file below %.200s", key, owner->prefix);
+    rest_fail(call, 400, "The key %.200s is not that of a file below %.200s", key, owner->prefix);
   else if (igt__json_int(igt__json_get(file, "fileSize")) < 0 ||
            igt__json_int(igt__json_get(file, "fileSize")) > LARGEST_FILE)
-    rest_fail(call, 400, "The fileSize of %.200s is not one that an object can have", key);
+    rest_fail(call, 400, "The fileSize of %.200s is impossible for an object", key);
   else
     return true;
   return false;

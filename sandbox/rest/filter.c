@@ -145,7 +145,7 @@ rest_filter *rest_filter_parse(const char *text, char *why, size_t cap) {
     if (!ok)
       break;
   }
-  snprintf(why, cap, "$filter is not understood at \"%.40s\"", r.s);
+  snprintf(why, cap, "$filter: syntax error at \"%.40s\"", r.s);
   rest_filter_free(filter);
   return NULL;
 }
@@ -163,7 +163,7 @@ void rest_filter_free(rest_filter *filter) {
 bool rest_filter_fits(const rest_filter *filter, const char *model, char *why, size_t cap) {
   for (size_t i = 0; i < filter->count; i++) {
     if (!rest_model_has(model, filter->conditions[i].field)) {
-      snprintf(why, cap, "$filter: %.60s is no field of %s", filter->conditions[i].field, model);
+      snprintf(why, cap, "$filter: %.60s is not a field of %s", filter->conditions[i].field, model);
       return false;
     }
   }

@@ -52,7 +52,7 @@ static bool groups_known(rest_call *call, const igt__json *groups) {
   for (size_t i = 0; i < igt__json_count(groups); i++) {
     const char *group = igt__json_str(igt__json_at(groups, i));
     if (!rest_role_known(group)) {
-      rest_fail(call, 400, "UsersGroups.groupIds: there is no group %.60s", group ? group : "");
+      rest_fail(call, 400, "UsersGroups.groupIds: group %.60s does not exist", group ? group : "");
       return false;
     }
   }
@@ -109,7 +109,7 @@ void rest_users_groups_put(rest_call *call) {
     return;
   user = uuid ? rest_user_by_uuid(call->server, uuid) : NULL;
   if (!user) {
-    rest_fail(call, 400, "UsersGroups.userId: there is no user %.60s", uuid ? uuid : "");
+    rest_fail(call, 400, "UsersGroups.userId: user %.60s does not exist", uuid ? uuid : "");
     return;
   }
   set_roles(user, call->args[0], name, groups);

@@ -49,7 +49,7 @@ void rest_activate(rest_call *call) {
   char *login = sbx_kv_get(call->server->store, "activation", token);
   igt__json *user = login ? sbx_doc_get(call->server->store, "user", login) : NULL;
   if (!user) {
-    rest_fail(call, 404, "The token is not one of an activation mail, or was used");
+    rest_fail(call, 404, "The token is not from an activation mail, or was already used");
   } else if (!*password) {
     rest_fail(call, 400, "Activation.password must not be empty");
   } else {

@@ -54,7 +54,7 @@ igt__json *rest_mask_parse(const char *text, char *why, size_t cap) {
   space(&s);
   if (ok && *s == '\0')
     return mask;
-  snprintf(why, cap, "X-Fields is not understood at \"%.40s\"", s);
+  snprintf(why, cap, "X-Fields: syntax error at \"%.40s\"", s);
   igt__json_free(mask);
   return NULL;
 }

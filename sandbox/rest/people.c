@@ -178,7 +178,7 @@ igt__json *rest_service_new(sbx_server *server, const char *organization, const 
   service = service_document(organization, name, service_id);
   if (!service || !sbx_kv_put(server->store, "service-key", service_id, public_pem, 0) ||
       !sbx_doc_put(server->store, "service", service_id, organization, service)) {
-    igt__fail(err, IGT_E_IO, "the service identity %s could not be stored", service_id);
+    igt__fail(err, IGT_E_IO, "the service identity %s could not be saved", service_id);
     igt__json_free(service);
     service = NULL;
   }

@@ -99,7 +99,7 @@ void rest_projects_post(rest_call *call) {
     return;
   }
   if (type && !rest_study_type_of(type)) {
-    rest_fail(call, 400, "%.60s is no known projectTypeName", type);
+    rest_fail(call, 400, "unknown projectTypeName %.60s", type);
     return;
   }
   igt__json *project = rest_project_new(call->json, NULL);

@@ -88,7 +88,7 @@ static bool body_parse(rest_call *call) {
     return false;
   }
   if (igt__json_parse(call->body.data, call->body.len, "the body", &call->json, &err) != IGT_OK) {
-    rest_fail(call, 400, "The body is not JSON: %s", err.text);
+    rest_fail(call, 400, "%s", err.text);
     return false;
   }
   if (rest_model_check(model, call->json, why, sizeof why))

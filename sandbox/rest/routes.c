@@ -236,6 +236,6 @@ const rest_route *rest_route_find(rest_call *call) {
   if (path_known)
     rest_fail(call, 405, "%s is not allowed here", call->req->method);
   else
-    rest_fail(call, 404, "There is nothing at %.200s", call->req->path);
+    rest_fail(call, 404, "No operation at %.200s", call->req->path);
   return NULL;
 }

@@ -79,7 +79,7 @@ static bool roles_known(seed *s, const igt__json *roles) {
   for (size_t i = 0; i < igt__json_count(roles); i++) {
     const char *role = igt__json_str(igt__json_at(roles, i));
     if (!rest_role_known(role)) {
-      igt__fail(&s->err, IGT_E_INVALID, "%.60s is no known role", role ? role : "this");
+      igt__fail(&s->err, IGT_E_INVALID, "unknown role %.60s", role ? role : "this");
       return false;
     }
   }
@@ -113,7 +113,7 @@ static bool key_write(seed *s, const char *path, const igt__buf *pem) {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && igt__fd_write(fd, pem->data, pem->len);
   if (!ok)
-    igt__fail_errno(&s->err, errno, "the key file %s can't be written", path);
+    igt__fail_errno(&s->err, errno, "the key file %s cannot be written", path);
   if (fd >= 0 && close(fd) != 0)
     ok = false;
   return ok;
@@ -215,7 +215,7 @@ static bool add_study(seed *s, const igt__json *spec, void *payload) {
   igt__json *body = study_body(spec, institute);
   bool ok = rest_model_check("RootStudy", body, why, sizeof why);
   if (!ok)
-    igt__fail(&s->err, IGT_E_INVALID, "a study is not right: %s", why);
+    igt__fail(&s->err, IGT_E_INVALID, "invalid study: %s", why);
   ok = ok && study_store(s, institute, spec, body);
   igt__json_free(body);
   return ok;
@@ -307,7 +307,7 @@ static bool add_project(seed *s, const igt__json *spec, void *payload) {
   bool ok = id && store(s, "project", id, NULL, project, spec);
   (void)payload;
   if (!project)
-    igt__fail(&s->err, IGT_E_INVALID, "a project's projectTypeName is not known");
+    igt__fail(&s->err, IGT_E_INVALID, "a project has an unknown projectTypeName");
   file_place place = {id, igt__json_get_str(project, "s3Prefix"), false};
   ok = ok && each(s, spec, "institutes", add_institute, project) &&
        each(s, spec, "files", add_file, &place);
@@ -328,7 +328,7 @@ static bool add_canned(seed *s, const igt__json *spec, void *payload) {
   (void)payload;
   if (rest_model_check("Canned", spec, why, sizeof why))
     return rest_canned_add(s->server, spec);
-  igt__fail(&s->err, IGT_E_INVALID, "a canned answer is not right: %s", why);
+  igt__fail(&s->err, IGT_E_INVALID, "invalid canned response: %s", why);
   return false;
 }
 
@@ -339,7 +339,7 @@ static bool add_application(seed *s, const igt__json *spec, void *payload) {
   int64_t number;
   (void)payload;
   if (!rest_model_check("ApplicationRequest", spec, why, sizeof why)) {
-    igt__fail(&s->err, IGT_E_INVALID, "an application is not right: %s", why);
+    igt__fail(&s->err, IGT_E_INVALID, "invalid application: %s", why);
     return false;
   }
   number = rest_next_number(s->server, "application");

@@ -222,7 +222,7 @@ static bool csrf_check(rest_call *call, const char *csrf) {
   }
   if (csrf && strlen(said) == strlen(csrf) && igt__equal_constant_time(said, csrf, strlen(csrf)))
     return true;
-  rest_fail(call, 403, "The CSRF token is not the one of this session's login");
+  rest_fail(call, 403, "The CSRF token does not belong to this session");
   return false;
 }
 
@@ -236,13 +236,13 @@ static bool who_fill(rest_call *call, const igt__json *claims, const igt__json *
       who->sub ? sbx_doc_get(call->server->store, who->is_service ? "service" : "user", who->sub)
                : NULL;
   if (!who->account) {
-    rest_fail(call, 401, "The account of this session does not exist any more");
+    rest_fail(call, 401, "The account of this session no longer exists");
     return false;
   }
   who->uid = account_uid(who->account, who->is_service);
   if (!igt__str_eq(igt__json_get_str(claims, "uid"), who->uid)) {
     /* Deleted, and created again under the same name. */
-    rest_fail(call, 401, "The account of this session does not exist any more");
+    rest_fail(call, 401, "The account of this session no longer exists");
     return false;
   }
   who->rights = who->is_service ? REST_UPLOAD : rest_rights_of_user(who->account);
@@ -302,7 +302,7 @@ static bool verify(rest_call *call, const char *token, uint64_t people) {
   int64_t session_expires = 0;
   bool ok = false;
   if (!claims) {
-    rest_fail(call, 401, "The token is not one of this server");
+    rest_fail(call, 401, "The token was not issued by this server");
   } else if (igt__json_int(igt__json_get(claims, "exp")) <= igt__wall_seconds()) {
     rest_fail(call, 401, "The token has expired");
   } else if (!(session =
@@ -360,13 +360,13 @@ static const char *claims_fault(const sbx_server *server, const igt__json *claim
   if (!iss || !sub || strcmp(iss, sub) != 0)
     return "iss and sub must both be the service id";
   if (!audience_ok(server, igt__json_get(claims, "aud")))
-    return "aud is not this server's";
+    return "aud is not this server";
   if (igt__json_typeof(exp) != IGT__JSON_INT)
     return "exp must be a number of seconds";
   if (igt__json_int(exp) + SKEW <= now)
     return "it has expired";
   if (igt__json_int(exp) > now + MAX_ASSERTION_LIFE)
-    return "exp is too far ahead";
+    return "exp is too far in the future";
   if (igt__json_int(nbf) > now + SKEW)
     return "it is not valid yet";
   return NULL;
@@ -390,7 +390,7 @@ static bool assertion_signed(sbx_server *server, const char *assertion, const ch
 }
 
 igt__json *rest_assertion_check(rest_call *call, const char *assertion) {
-  const char *dot1 = NULL, *dot2 = NULL, *fault = "it is no JWT";
+  const char *dot1 = NULL, *dot2 = NULL, *fault = "it is not a JWT";
   igt__json *header = NULL, *claims = NULL, *service = NULL;
   if (jws_split(assertion, &dot1, &dot2)) {
     header = json_part(assertion, (size_t)(dot1 - assertion));
@@ -406,7 +406,7 @@ igt__json *rest_assertion_check(rest_call *call, const char *assertion) {
     if (!service || !assertion_signed(call->server, assertion, id)) {
       igt__json_free(service);
       service = NULL;
-      fault = "the service is not known or another key signed it";
+      fault = "the service is unknown, or it was signed with another key";
     }
   }
   if (fault)

@@ -47,7 +47,7 @@ static void response_storage(rest_call *call, const char *prefix) {
   sbx_credentials c = {0};
   igt__json *response, *config;
   if (region && strcmp(region, SBX_REGION) != 0) {
-    rest_fail(call, 400, "region: there is nothing in %.40s, only in %s", region, SBX_REGION);
+    rest_fail(call, 400, "region: %.40s is not available, only %s", region, SBX_REGION);
     return;
   }
   if (!sbx_credentials_issue(call->server, "*", prefix, &c)) {

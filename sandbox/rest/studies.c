@@ -40,12 +40,12 @@ static bool type_fits(rest_call *call, const igt__json *institute) {
   const char *wanted = igt__json_get_str(institute, "studyType");
   const char *claimed = igt__json_get_str(call->json, "instituteId");
   if (!igt__str_eq(type, wanted)) {
-    rest_fail(call, 400, "studyType is %.60s, but this institute has studies of %.60s", type,
+    rest_fail(call, 400, "studyType is %.60s, but the studies of this institute are %.60s", type,
               wanted);
     return false;
   }
   if (claimed && strcmp(claimed, call->args[0]) != 0) {
-    rest_fail(call, 400, "instituteId %.100s is not the institute of the path", claimed);
+    rest_fail(call, 400, "instituteId %.100s is not the institute in the path", claimed);
     return false;
   }
   return true;
@@ -188,7 +188,7 @@ void rest_study_record_state(rest_call *call) {
     rest_fail(call, 400, "username, password and electronicRecordState are required");
   } else if (strcmp(user, call->who.sub) != 0 ||
              !rest_password_matches(call->server, user, password)) {
-    rest_fail(call, 403, "The user name or the password is not the one of this session");
+    rest_fail(call, 403, "The user name or the password is not that of this session");
   } else {
     igt__json_set_str(study, "electronicRecordState", state);
     save(call, study);

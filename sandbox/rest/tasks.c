@@ -90,7 +90,7 @@ static void response_ended(rest_call *call, const igt__json *task) {
   igt__buf url;
   igt__buf_init(&url, 32 * 1024);
   if (location && !location_write(call, location, &url)) {
-    rest_fail(call, 500, "The link could not be made");
+    rest_fail(call, 500, "The link could not be created");
   } else if (location && rest_query_bool(call, "redirect", true)) {
     sbx_add_header(call->req, "Location", url.data);
     rest_respond_empty(call, 302);
@@ -138,7 +138,7 @@ void rest_task_end(rest_call *call, const char *token) {
   if (!task)
     return;
   if (!igt__str_eq(igt__json_get_str(task, "status"), "running")) {
-    rest_fail(call, 400, "The task has ended before");
+    rest_fail(call, 400, "The task has already ended");
   } else if (igt__str_eq(status, "running")) {
     rest_fail(call, 400, "status must say how the task has ended");
   } else {
@@ -169,7 +169,7 @@ void rest_study_download_link(rest_call *call) {
   bool ok = rest_task_new(call, "download", "completed", location.data, token);
   if (ok) {
     snprintf(text, sizeof text, "%s/api/data/tasks/completed/%s", call->server->base_url, token);
-    ok = rest_mail_send(call->server, call->who.sub, "The files that you asked for", text);
+    ok = rest_mail_send(call->server, call->who.sub, "The files that you requested", text);
   }
   if (ok)
     rest_respond_empty(call, 202);

@@ -156,7 +156,7 @@ void rest_user_put(rest_call *call) {
   if (!user)
     return;
   if (!igt__str_eq(login, igt__json_get_str(user, "loginId"))) {
-    rest_fail(call, 400, "UserRequest.loginId can't be changed");
+    rest_fail(call, 400, "UserRequest.loginId cannot be changed");
   } else if (request_ok(call)) {
     fill(user, call->json);
     if (user_store(call, user))
@@ -192,7 +192,7 @@ void rest_user_delete(rest_call *call) {
   if (!user)
     return;
   if (igt__str_eq(login, call->who.sub)) {
-    rest_fail(call, 400, "Nobody can remove the user of the own session");
+    rest_fail(call, 400, "You cannot delete your own user");
   } else {
     snprintf(prefix, sizeof prefix, "users/%.40s/", call->args[0]);
     rest_drop_objects(call->server, prefix);

@@ -318,7 +318,7 @@ static bool check_signature(s3_call *call, const claim *claimed) {
   if (!check_signed_headers(call, &h))
     return false;
   if (!sign(call, claimed, &h)) {
-    s3_fail(call, S3_INVALID_REQUEST, "The request can't be brought into its canonical form.");
+    s3_fail(call, S3_INVALID_REQUEST, "The request cannot be canonicalized.");
     return false;
   }
   if (strlen(claimed->signature) == 64 &&

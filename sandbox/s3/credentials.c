@@ -228,13 +228,13 @@ bool sbx_s3_root_write(sbx_server *server, char *error, size_t error_cap) {
   bool ok = false;
   igt__buf_init(&text, 16 * 1024);
   if (!root_find(server, &root) || !root_text(server, &root, &text)) {
-    snprintf(error, error_cap, "the root account's keys can't be kept in %s", server->data_dir);
+    snprintf(error, error_cap, "the root account's keys cannot be stored in %s", server->data_dir);
     goto out;
   }
   if (snprintf(path, sizeof path, "%s/root-credentials.json", server->data_dir) >=
           (int)sizeof path ||
       !write_private(path, text.data, text.len)) {
-    snprintf(error, error_cap, "%s/root-credentials.json can't be written: %s", server->data_dir,
+    snprintf(error, error_cap, "%s/root-credentials.json cannot be written: %s", server->data_dir,
              strerror(errno));
     goto out;
   }

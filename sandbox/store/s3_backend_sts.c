@@ -81,7 +81,7 @@ static igt_status assume(sbx_s3_backend *backend, const igt__buf *form, igt__jso
   if (status == IGT_OK)
     status = igt__xml_parse(req.http.response.data, req.http.response.len, take, out, err);
   if (status == IGT_OK && !igt__json_has(out, "sessionToken"))
-    status = igt__fail(err, IGT_E_PROTOCOL, "the STS answer holds no credentials");
+    status = igt__fail(err, IGT_E_PROTOCOL, "the STS response contains no credentials");
   igt__http_request_finish(&req.http);
   return status;
 }
@@ -115,7 +115,8 @@ igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *actio
   igt__buf_init(&policy, 16 * 1024);
   igt__buf_init(&form, 64 * 1024);
   if (strpbrk(prefix, "*?$")) /* these are special characters in a policy */
-    status = igt__fail(&err, IGT_E_INVALID, "a prefix with '*', '?' or '$' cannot be bound");
+    status = igt__fail(&err, IGT_E_INVALID,
+                       "credentials cannot be limited to a prefix with '*', '?' or '$'");
   else if (out && policy_write(backend, action, prefix, &policy) &&
            form_write(backend, policy.data, seconds, &form))
     status = assume(backend, &form, out, &err);

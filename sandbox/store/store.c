@@ -343,7 +343,7 @@ static bool lock_dir(sbx_store *store, bool *crashed, char *error, size_t cap) {
   struct stat st;
   store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (store->lock_fd < 0 || fstat(store->lock_fd, &st) != 0) {
-    snprintf(error, cap, "%s/lock can't be opened: %s", store->dir, strerror(errno));
+    snprintf(error, cap, "%s/lock cannot be opened: %s", store->dir, strerror(errno));
     return false;
   }
   if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -352,7 +352,7 @@ static bool lock_dir(sbx_store *store, bool *crashed, char *error, size_t cap) {
   }
   *crashed = st.st_size > 0;
   if (pwrite(store->lock_fd, "1", 1, 0) != 1) {
-    snprintf(error, cap, "%s/lock can't be written: %s", store->dir, strerror(errno));
+    snprintf(error, cap, "%s/lock cannot be written: %s", store->dir, strerror(errno));
     return false;
   }
   return true;
@@ -416,12 +416,12 @@ static void purge_expired(sbx_store *store) {
 
 static bool open_dir(sbx_store *store, const char *dir, char *error, size_t cap) {
   if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-    snprintf(error, cap, "%s can't be created: %s", dir, strerror(errno));
+    snprintf(error, cap, "%s cannot be created: %s", dir, strerror(errno));
     return false;
   }
   store->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (store->dir_fd < 0) {
-    snprintf(error, cap, "%s can't be opened: %s", dir, strerror(errno));
+    snprintf(error, cap, "%s cannot be opened: %s", dir, strerror(errno));
     return false;
   }
   return true;
@@ -434,7 +434,7 @@ static bool open_database(sbx_store *store, char *error, size_t cap) {
     keep_private(path);
   store->writer = conn_new(store->dir);
   if (!store->writer || !conn_exec(store->writer, schema)) {
-    snprintf(error, cap, "%s/sandbox.db is no database that can be opened%s%s", store->dir,
+    snprintf(error, cap, "%s/sandbox.db cannot be opened as a database%s%s", store->dir,
              store->writer ? ": " : "", store->writer ? sqlite3_errmsg(store->writer->db) : "");
     return false;
   }
@@ -467,13 +467,13 @@ sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap) {
       !lock_dir(store, &crashed, error, error_cap))
     goto fail;
   if (!make_dirs(store)) {
-    snprintf(error, error_cap, "%s: folders can't be created: %s", dir, strerror(errno));
+    snprintf(error, error_cap, "%s: folders cannot be created: %s", dir, strerror(errno));
     goto fail;
   }
   if (!open_database(store, error, error_cap))
     goto fail;
   if (!igt__random(store->run, sizeof store->run)) {
-    snprintf(error, error_cap, "the system has no random bytes");
+    snprintf(error, error_cap, "the system has no random numbers");
     goto fail;
   }
   each_name(store, "incoming", remove_name);

@@ -229,7 +229,8 @@ static igt_status list_all(csv *c, igt_error *err) {
                                   .categories = o->categories,
                                   .ext = o->selection->ext,
                                   .filter = c->filter,
-                                  .too_many = "no real study has that many, so it has no rows",
+                                  .too_many =
+                                      "no real study has that many, so its files have no rows",
                                   .concurrency = o->concurrency,
                                   .shard = o->shard,
                                   .shards = o->shards,

@@ -222,9 +222,10 @@ igt_status igt__check_final(igt__check *check, char *digest, size_t cap, igt_err
     check->verified = "";
   }
   if (check->known && !matches(check, out, n))
-    return igt__fail(err, IGT_E_CHECKSUM,
-                     "the content does not match the store's (%s differs): nothing was kept",
-                     check->verified);
+    return igt__fail(
+        err, IGT_E_CHECKSUM,
+        "the content does not match the store's (%s differs): the download was discarded",
+        check->verified);
   return IGT_OK;
 }
 

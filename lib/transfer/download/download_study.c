@@ -614,7 +614,7 @@ static igt_status list_whole_study(plan *p, igt_error *err) {
   }
   if (status == IGT_OK && p->nameless)
     return igt__fail(err, IGT_E_PROTOCOL,
-                     "the cloud lists a file without a name, so what else it has is not known");
+                     "the cloud lists a file without a name, so its list cannot be relied on");
   return igt__quota_refused(&p->lists) ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                        : status;
 }
@@ -627,8 +627,8 @@ static igt_status collect_surplus(plan *p, unsigned wanted, igt_error *err) {
     status = list_whole_study(p, err);
   if (status == IGT_OK && any && !p->names_any) {
     igt__run_message(&p->d->run, IGT_OK,
-                     "%s: the cloud lists no file at all of this study, so nothing was deleted in "
-                     "'%s'; if that is right, delete the folder yourself",
+                     "%s: the cloud lists no files for this study, so nothing was deleted in '%s'; "
+                     "if that is right, delete the folder yourself",
                      p->group->label, p->folder);
     any = false;
   }

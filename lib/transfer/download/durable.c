@@ -83,8 +83,8 @@ static igt_status check_sync(igt__run *run, int result, const char *target, igt_
   if (!is_refused(errno))
     return igt__fail_errno(err, errno, "files written below %s did not reach the disk", target);
   igt__run_message(run, IGT_OK,
-                   "the file system of '%s' does not say when files are on the disk (%s): should "
-                   "the machine lose power soon, run the same command again",
+                   "the file system of '%s' cannot confirm that files have reached the disk (%s): "
+                   "if the machine loses power soon, run the same command again",
                    target, strerror(errno));
   igt__run_deliver(run); /* the run itself has finished */
   return IGT_OK;

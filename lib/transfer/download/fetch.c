@@ -150,8 +150,9 @@ static igt_status has_expected(const fetch *f, const char *digest, igt_error *er
   if (!*wanted || strncmp(wanted, digest, kind) != 0 ||
       igt__str_eq_nocase(wanted + kind, digest + kind))
     return IGT_OK;
-  return igt__fail(err, IGT_E_CHECKSUM,
-                   "its content does not have the digest in the manifest: nothing was kept");
+  return igt__fail(
+      err, IGT_E_CHECKSUM,
+      "its content does not match the digest in the manifest: the download was discarded");
 }
 
 igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err) {
@@ -190,7 +191,7 @@ igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
     return status;
   return igt__fail(err, IGT_E_PROTOCOL,
                    "the store has %llu bytes where the cloud lists %llu, and no checksum to show "
-                   "which is complete: nothing was kept",
+                   "which is right: the download was discarded",
                    (unsigned long long)f->size, (unsigned long long)f->listed_size);
 }
 

@@ -89,7 +89,8 @@ static igt_status create_unforeseen(igt__partial *partial, igt_error *err) {
 
   for (int i = 0; i < ATTEMPTS && status != IGT_OK; i++) {
     if (!igt__random_token(salt, SALT))
-      return igt__fail(err, IGT_E_IO, "no random name for the partial file of '%s'", partial->path);
+      return igt__fail(err, IGT_E_IO, "cannot make a random name for the partial file of '%s'",
+                       partial->path);
     status = create(partial, salt, false, err);
     if (status != IGT_OK && err->os_error != EEXIST)
       return status;

@@ -40,8 +40,8 @@ bool igt__other_categories_text(const igt__other_categories *e, char *text, size
   if (!dicom && !annotations)
     return false;
   (void)snprintf(text, cap,
-                 "%u %s no files of category files, but there are files of category %s%s: "
-                 "--category %s takes those",
+                 "%u %s no files in the category files, but files in the category %s%s: select "
+                 "them with --category %s",
                  n, n == 1 ? "study has" : "studies have", which,
                  dicom && annotations ? " and annotations" : "", which);
   return true;

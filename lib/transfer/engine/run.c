@@ -297,16 +297,18 @@ static igt_status some_failed(const igt_transfer_summary *s, igt_error *err) {
   unsigned long long files = s->files_failed, studies = s->studies_failed;
 
   if (!files && !studies)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu DICOM import%s failed; the rest is done",
+    return igt__fail(err, IGT_E_SOME_FAILED,
+                     "%llu DICOM import%s failed; everything else succeeded",
                      (unsigned long long)s->imports_failed, s->imports_failed == 1 ? "" : "s");
   if (!files)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; the rest is done", studies,
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; everything else succeeded", studies,
                      studies == 1 ? "study" : "studies");
   if (!studies)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; the rest is done", files,
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; everything else succeeded", files,
                      files == 1 ? "file" : "files");
-  return igt__fail(err, IGT_E_SOME_FAILED, "%llu file%s and %llu %s failed; the rest is done",
-                   files, files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies");
+  return igt__fail(err, IGT_E_SOME_FAILED,
+                   "%llu file%s and %llu %s failed; everything else succeeded", files,
+                   files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies");
 }
 
 static igt_status outcome(igt__run *run, igt_transfer_summary *summary, igt_error *err) {

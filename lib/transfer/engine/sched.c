@@ -71,7 +71,7 @@ static void log_pace(const igt__pace *pace) {
   if (pace->first_us)
     IGT__INFO(
         IGT_LOG_TRANSFER,
-        "requests at once: %.1f on average in %.3f s from the first to the last, %u at the end",
+        "concurrent requests: %.1f on average in %.3f s from the first to the last, %u at the end",
         igt__pace_average(pace), (double)(pace->last_us - pace->first_us) / 1e6, pace->slots);
 }
 

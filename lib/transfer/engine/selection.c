@@ -550,7 +550,7 @@ const igt__selection_entry *igt__selection_unmatched(const igt__selection *s, si
 
 igt_status igt__selection_entry_fail(const igt__selection_entry *entry, igt_error *err) {
   if (entry->line)
-    return igt__fail(err, IGT_E_NOT_FOUND, "line %u of the list of studies: no study is '%s'",
+    return igt__fail(err, IGT_E_NOT_FOUND, "line %u of the list of studies: no study matches '%s'",
                      entry->line, entry->name);
-  return igt__fail(err, IGT_E_NOT_FOUND, "no study is '%s'", entry->name);
+  return igt__fail(err, IGT_E_NOT_FOUND, "no study matches '%s'", entry->name);
 }

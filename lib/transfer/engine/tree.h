@@ -11,8 +11,8 @@
 
 #define IGT__SIDECAR "study.json"
 #define IGT__MIXED_STUDIES                                                                         \
-  "'%s' has a study.json and holds the folders of other studies, so nothing tells its own files "  \
-  "from theirs; download it with a flat folder structure, which keeps them apart"
+  "'%s' has a study.json and contains the folders of other studies, so its own files cannot be "   \
+  "distinguished from theirs; download it with a flat folder structure, which keeps them apart"
 #define IGT__LINK_LEFT_OUT "links are not followed (--follow-links does)"
 
 /* Names of the folders in a folder, sorted. */

@@ -40,7 +40,7 @@ static igt_listed_study study_of(const igt__listed *e) {
 }
 
 static igt_status ended(igt_status status, igt_error *err) {
-  return status == IGT_OK ? IGT_OK : igt__fail(err, status, "ended by the program");
+  return status == IGT_OK ? IGT_OK : igt__fail(err, status, "stopped by the callback");
 }
 
 static igt_status on_found(void *payload, const igt__listed *e, bool *wanted, igt_error *err) {
@@ -97,7 +97,8 @@ static igt_status find_node(stream *s, igt_error *err) {
 
   if ((kind != IGT_NODE_PROJECT && kind != IGT_NODE_INSTITUTE && kind != IGT_NODE_STUDY) ||
       (kind != IGT_NODE_PROJECT && s->own.project_files))
-    return igt__fail(err, IGT_E_INVALID, "a %s has no such list", igt_node_kind_name(kind));
+    return igt__fail(err, IGT_E_INVALID, "a %s has no list of studies or files",
+                     igt_node_kind_name(kind));
   s->found.selection = s->shared.selection;
   if (s->own.project_files) {
     s->list.project_id = igt_node_id(node);

@@ -5,7 +5,7 @@ void igt__os_cond_init(pthread_cond_t *cond) {
   (void)pthread_cond_init(cond, NULL);
 }
 
-/* winpthreads measures deadlines by the wall clock alone, so it is told what is left. */
+/* winpthreads measures deadlines by the wall clock alone, so it gets the time that is left. */
 bool igt__os_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
                              const struct timespec *deadline) {
   struct timespec now, left;
