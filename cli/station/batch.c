@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Transfers. Studies that are ready are uploaded some at a time, since each run lists the studies
- * of an institute once, and then compared with the cloud (igt_verify), file by file. Up to three
- * such runs are in progress, so that a large study delays no others. What the library reports of a
- * file or study is assigned to the study whose folder it lies in; at the end of a run each of its
- * studies is finished, waits for another attempt, or fails:
+/* Transfers. Ready studies are uploaded in batches, since each run lists an institute's studies
+ * once, and then compared with the cloud (igt_verify), file by file. Up to three runs are in
+ * progress, so that a large study does not delay the others. What the library reports of a file
+ * or study is assigned to the study whose folder contains it. When a run ends, each of its studies
+ * is finished, waits for another attempt, or fails:
  *
- *   the cloud, the network or the project     all wait, and attempts do not count
+ *   the cloud, the network or the project     all wait; attempts do not count
  *   does not work
- *   files changed                             it has to become quiet again
- *   the cloud works, but this study does not  it is tried again, alone, and at last fails
- *   trying again cannot help                  it fails at once */
+ *   files changed                             it waits until it is quiet again
+ *   the cloud works, but this study does not  it is retried alone, and finally fails
+ *   a retry cannot help                       it fails immediately */
 #include <string.h>
 
 #include "station/station.h"
@@ -22,8 +22,8 @@
 
 static bool is_before(const station *st, const study *a, const study *b) {
   if (st->config.oldest_first)
-    return a->print.newest < b->print.newest;
-  return a->print.newest > b->print.newest;
+    return a->tree.newest < b->tree.newest;
+  return a->tree.newest > b->tree.newest;
 }
 
 /* in NULL: of any folder. */
@@ -43,19 +43,19 @@ static bool wants_to_be_alone(const study *s) {
   return s->crashes || s->attempts || s->overwrite;
 }
 
-/* It may have waited for hours: whatever was written since counts. False: it is not ready. */
+/* It may have waited for hours, so it is checked for later writes. False: it is not ready. */
 static bool still_ready(station *st, study *s) {
-  tree_print print;
+  tree_state state;
 
   st->dirty = true;
-  if (!tree_look(s->in->path, s->path, &print)) {
+  if (!tree_look(s->in->path, s->path, &state)) {
     s->state = STUDY_SETTLING; /* which finds out why */
     s->due = station_now();
     return false;
   }
-  if (tree_same(&print, &s->print) && !tree_is_written(s->in->path, s->path))
+  if (tree_same(&state, &s->tree) && !tree_is_written(s->in->path, s->path))
     return true;
-  s->print = print;
+  s->tree = state;
   s->state = STUDY_SETTLING;
   s->since = station_now();
   s->due = s->since + st->config.settle_ms;
@@ -84,15 +84,15 @@ static void fill(batch *l) {
     return;
   now += STATION_TOGETHER_MS;
   while (l->count < STATION_BATCH && (s = choose(st, l->in, now)) != NULL) {
-    /* While the cloud is away one study is enough to find out that it is back. */
-    bool single = st->offline || wants_to_be_alone(s) || s->print.bytes > BATCH_BYTES;
+    /* While the cloud is unreachable, one study is enough to notice its return. */
+    bool single = st->offline || wants_to_be_alone(s) || s->tree.bytes > BATCH_BYTES;
     os_manager_alive();
-    if (l->count && (single || bytes + s->print.bytes > BATCH_BYTES))
+    if (l->count && (single || bytes + s->tree.bytes > BATCH_BYTES))
       return;
     if (!still_ready(st, s))
       continue;
     l->in = s->in;
-    bytes += s->print.bytes;
+    bytes += s->tree.bytes;
     take(l, s);
     if (single)
       return;
@@ -146,7 +146,7 @@ static void problem_of(study *s, igt_status status, const igt_transfer_item *ite
     (void)snprintf(whole, sizeof whole, "%s: %s", item->path, text);
   else
     (void)snprintf(whole, sizeof whole, "%s", text);
-  advice = strstr(whole, "; use --"); /* for who typed a command */
+  advice = strstr(whole, "; use --"); /* for a user who typed a command */
   if (!advice)
     advice = strstr(whole, " (--follow-links");
   if (advice)
@@ -384,11 +384,10 @@ static void see_all_verified(const station *st, study *s) {
   uint64_t seen = s->same_files + s->junk_files + has_sidecar(s);
   char text[128];
 
-  if (s->problem != IGT_OK || st->s->include.count || st->s->exclude.count ||
-      seen >= s->print.files)
+  if (s->problem != IGT_OK || st->s->include.count || st->s->exclude.count || seen >= s->tree.files)
     return;
   (void)snprintf(text, sizeof text, "%llu of its %llu files were not compared with the cloud",
-                 (unsigned long long)(s->print.files - seen), (unsigned long long)s->print.files);
+                 (unsigned long long)(s->tree.files - seen), (unsigned long long)s->tree.files);
   study_problem(s, IGT_E_GONE, text);
 }
 

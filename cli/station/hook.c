@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* --on-event: runs a program for each event, with the event as JSON on its standard input. The
  * station never waits for it: events are queued, one program runs at a time, its time is limited,
- * and when too many events wait the oldest are dropped and counted. No shell is involved, and
- * secrets are not in its environment. Without --event-names an event does not contain names of
- * patients, studies or files, nor texts that might: programs send mail. */
+ * and when too many events wait the oldest are dropped and counted. No shell is involved, and the
+ * environment has no secrets. Without --event-names an event has no names of patients, studies or
+ * files, and no text that may contain them, since such programs send mail. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +39,8 @@ static void put_study(FILE *out, const station *st, const study *s) {
                  s->path);
   json_text(out, "institute", institute, false);
   json_text(out, "studyDatabaseId", s->study_id, false);
-  put_number(out, "files", s->print.files);
-  put_number(out, "bytes", s->print.bytes);
+  put_number(out, "files", s->tree.files);
+  put_number(out, "bytes", s->tree.bytes);
   put_number(out, "attempts", s->attempts + (s->status == IGT_OK)); /* and this one */
   if (s->began_ms)
     fprintf(out, ",\"seconds\":%.1f", (double)(station_now() - s->began_ms) / 1000);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that lie beside the studies, in a watched folder itself or in the folder of an institute or
- * patient. A station never uploads them, and whoever put them there expects that it does: so each
+/* Files outside the studies' folders: in a watched folder itself, or in the folder of an institute
+ * or patient. A station never uploads them, although whoever put them there expects it to, so each
  * is named in the log once it has stayed for --settle, and all are counted in the status file and
  * the metrics. Links count too, as a link to a study's folder is not followed.
  *
- * The set is a study_queue of its own: STUDY_SETTLING is a new one, STUDY_READY one that was
- * reported. scan.c adds and forgets. */
+ * The set is a study_queue of its own: STUDY_SETTLING is a new file, STUDY_READY one that was
+ * reported. scan.c adds and removes them. */
 #include <string.h>
 #include <strings.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* --metrics: answers GET /metrics with the state of the station in the OpenMetrics text format, in
- * the loop of the station, without waiting for anybody: a few connections at a time, each with a
- * request of at most 2 KiB and some seconds, all on one response. Only loopback addresses are
- * accepted unless --metrics-anywhere is given. There are no names in it, only numbers. */
+/* --metrics: serves GET /metrics, the state of the station in the OpenMetrics text format, from the
+ * station's loop without ever waiting: it accepts a few connections, each with one request of at
+ * most 2 KiB and some seconds, and all get the same response. Only loopback addresses are accepted
+ * unless --metrics-anywhere is given. The metrics have numbers only, no names. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens to a study in the end. One that was verified is moved to done/ or deleted, one that
+/* What happens to a study at the end. A verified study is moved to done/ or deleted; one that
  * failed for good is moved to failed/ with a .reason file beside it. Both are renames within a file
- * system, so a study is always either here or there. Whoever still writes to a study does not
- * notice a rename: so it is looked at again behind it, and comes back if something was written
- * meanwhile. A deletion, too, begins with a rename, to .igtcloud-station/deleting/DEPTH.NUMBER,
- * from where an interrupted one comes back at the next start, to be verified again. DEPTH is the
- * number of folders in the study's path, so that two studies of one name are never merged.
+ * system, so a study is always in exactly one place. A program that still writes to a study does
+ * not notice the rename, so the study is checked again afterwards, and moved back if something was
+ * written meanwhile. A deletion also begins with a rename, to
+ * .igtcloud-station/deleting/DEPTH.NUMBER; if it is interrupted, the next start moves the study
+ * back, to be verified again. DEPTH is the number of folders in the study's path, so that two
+ * studies of the same name are never merged.
  *
- * Of done/, only studies that this station has verified and moved there are ever deleted (--quota,
- * --keep, --min-free), and only while they are as they were. */
+ * In done/, only studies that this station has verified and moved there are ever deleted (--quota,
+ * --keep, --min-free), and only if they have not changed since. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +168,7 @@ static bool cannot_move(study *s, const char *what) {
   return false;
 }
 
-/* Something was written: it has to become quiet again. */
+/* Something was written: it waits until it is quiet again. */
 static bool settle_again(station *st, study *s, const char *why) {
   station_log(PRIORITY_INFO, "changed", s, "%s %s: waiting until it is quiet again", s->path, why);
   s->state = STUDY_SETTLING;
@@ -188,13 +189,13 @@ static void leave(station *st, study *s) {
 static void report_done(station *st, study *s) {
   char size[32];
 
-  format_size(s->print.bytes, size, sizeof size);
+  format_size(s->tree.bytes, size, sizeof size);
   study_because(s, IGT_OK, NULL);
   st->totals.uploaded++;
-  st->totals.uploaded_bytes += s->print.bytes;
+  st->totals.uploaded_bytes += s->tree.bytes;
   st->totals.last_success = station_wall();
   station_log(PRIORITY_INFO, "uploaded", s, "uploaded %s: %llu %s (%s), verified and %s", s->path,
-              (unsigned long long)s->print.files, s->print.files == 1 ? "file" : "files", size,
+              (unsigned long long)s->tree.files, s->tree.files == 1 ? "file" : "files", size,
               st->config.delete_done ? "deleted" : "moved to done");
   hook_event(st, "uploaded", s, NULL);
 }
@@ -202,10 +203,10 @@ static void report_done(station *st, study *s) {
 /* Nothing that was not compared with the cloud may go with it. Who has a file open is asked first:
  * behind a rename nobody can open another. */
 static bool is_same_study(const char *root, const char *path, const study *s) {
-  tree_print print;
+  tree_state state;
 
-  return !tree_is_written(root, path) && tree_look(root, path, &print) &&
-         tree_same(&print, &s->print);
+  return !tree_is_written(root, path) && tree_look(root, path, &state) &&
+         tree_same(&state, &s->tree);
 }
 
 /* Removes folders above it that are empty now, of so many levels. */
@@ -238,18 +239,18 @@ static void keep(watched *w, const study *s, const char *path) {
   char full[PATH_SIZE + STATION_PATH];
 
   (void)snprintf(full, sizeof full, "%s/%s", w->done, path);
-  store_keep(w, full, station_wall(), &s->print);
+  store_keep(w, full, station_wall(), &s->tree);
 }
 
 bool policy_finish(station *st, study *s) {
   watched *w = s->in;
   const char *root = st->config.delete_done ? w->path : w->done;
   char now[PATH_SIZE];
-  tree_print print;
+  tree_state state;
 
-  if (!tree_look(w->path, s->path, &print))
+  if (!tree_look(w->path, s->path, &state))
     return errno == ENOENT ? (leave(st, s), false) : cannot_move(s, "read");
-  if (!tree_same(&print, &s->print) || tree_is_written(w->path, s->path))
+  if (!tree_same(&state, &s->tree) || tree_is_written(w->path, s->path))
     return settle_again(st, s, "was written to during its upload");
   if (st->config.delete_done ? !move_to_trash(s, now) : !move_to(s, root, "", now))
     return cannot_move(s, st->config.delete_done ? "deleted" : "moved to done");
@@ -357,13 +358,13 @@ uint64_t policy_free_bytes(const watched *w) {
 static void delete_kept(station *st, watched *w) {
   const kept *k = &w->kept[0];
   const char *path = k->path + strlen(w->done) + 1;
-  tree_print print;
+  tree_state state;
 
-  if (!tree_look(w->done, path, &print)) {
+  if (!tree_look(w->done, path, &state)) {
     store_unkeep(w, 0); /* somebody else has deleted it */
     return;
   }
-  if (!tree_same(&print, &k->print)) {
+  if (!tree_same(&state, &k->tree)) {
     station_log(PRIORITY_NOTICE, "kept", NULL,
                 "%s was changed after its upload, and is not deleted", k->path);
   } else if (tree_remove(w->done, path)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The studies that are in the watched folders: an array in no order, and a hash table of the same
- * by folder and path (open addressing; a removed entry closes its gap). */
+/* The studies in the watched folders: an unordered array, and a hash table of the same by folder
+ * and path (open addressing; a removal closes its gap). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the folders of studies: INSTITUTE/STUDY, or in a hierarchical tree INSTITUTE/PATIENT/STUDY,
- * where a folder of an institute with a study.json is a study itself. Everything is looked at when
- * the station starts and each --rescan, which is what file servers need, whose changes by other
- * machines are not seen; in between, the names that the system reports. Hidden folders, such
- * as rsync's, and the station's own are left out. */
+ * where a folder of an institute with a study.json is itself a study. All folders are scanned when
+ * the station starts and at each --rescan, since the system does not report changes that other
+ * machines make on a file server; in between, the names that it reports are examined. Hidden
+ * folders, such as rsync's, and the station's own are left out. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The client of a station. It is replaced when the settings are read again and when the key file
- * changed; transfers that began with the old one keep it until they end, so it is counted. Signing
- * in takes as long as the network wants, and so runs on a thread of its own; the loop waits for its
- * descriptor. */
+/* The client of a station. It is replaced when the settings are reloaded and when the key file has
+ * changed; transfers that began with the old client keep it until they end, so it is counted.
+ * Signing in may wait for the network, so it runs on a thread of its own, and the loop waits for
+ * that thread's descriptor. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop of `igtcloud station`. It waits (os_wait) for the first of: a name that appears,
- * something that a transfer has to say, a signal, a request for the metrics, the end of the thread
- * that signs in, and the time at which a study has been quiet for long enough. After each it does
- * what is due. Nothing in it waits for the network or for another program.
+/* The loop of `igtcloud station`. It waits (os_wait) for the first of: a name that appears, an
+ * event of a transfer, a signal, a request for the metrics, the end of the sign-in thread, and the
+ * time at which a study has been quiet for long enough. Then it does what is due. Nothing in it
+ * waits for the network or for another program.
  *
- * A study goes this way: found (scan.c), looked at twice with the same result, --settle apart
- * (step_study), uploaded and verified (batch.c), moved or deleted (policy.c). Whatever ends the
- * process, it is still in its folder, and the next station begins with it again; what was uploaded
- * already is in the library's journal and is not sent twice. */
+ * The life of a study: found (scan.c), seen twice in the same state, --settle apart (step_study),
+ * uploaded and verified (batch.c), moved or deleted (policy.c). Whatever ends the process, the
+ * study is still in its folder, and the next station starts over with it; files that were uploaded
+ * are in the library's journal and are not sent twice. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ station_counts station_count(const station *st) {
     c.ready += s->state == STUDY_READY;
     c.active += s->state == STUDY_ACTIVE;
     c.stuck += s->state == STUDY_VERIFIED;
-    c.bytes += s->print.bytes;
+    c.bytes += s->tree.bytes;
     if (s->state != STUDY_SETTLING && (!c.oldest || s->arrived < c.oldest))
       c.oldest = s->arrived;
   }
@@ -149,10 +149,10 @@ static void look_at_key(station *st) {
 
 /* ---- studies ---- */
 
-static bool is_new_print(station *st, study *s, const tree_print *print) {
-  if (s->since && tree_same(print, &s->print))
+static bool is_new_state(station *st, study *s, const tree_state *state) {
+  if (s->since && tree_same(state, &s->tree))
     return false;
-  s->print = *print;
+  s->tree = *state;
   s->since = station_now();
   s->due = s->since + st->config.settle_ms;
   return true;
@@ -160,7 +160,7 @@ static bool is_new_print(station *st, study *s, const tree_print *print) {
 
 /* Empty folders and partial files are of somebody who is not finished. */
 static bool is_complete(const study *s) {
-  return (s->print.files > 0 || s->print.others > 0) && s->print.hidden == 0;
+  return (s->tree.files > 0 || s->tree.others > 0) && s->tree.hidden == 0;
 }
 
 static int is_other(void *payload, const tree_entry *e) {
@@ -171,7 +171,7 @@ static int is_other(void *payload, const tree_entry *e) {
 
 /* Before anything of it is sent. What filters leave out is the library's business. */
 static bool has_unsendable(const station *st, const study *s) {
-  return s->print.others > 0 && !st->s->include.count && !st->s->exclude.count;
+  return s->tree.others > 0 && !st->s->include.count && !st->s->exclude.count;
 }
 
 static void refuse(station *st, study *s) {
@@ -206,13 +206,13 @@ static void cannot_look(station *st, study *s) {
 
 /* Has it been quiet for long enough? */
 static void settle_step(station *st, study *s) {
-  tree_print print;
+  tree_state state;
 
-  if (!tree_look(s->in->path, s->path, &print)) {
+  if (!tree_look(s->in->path, s->path, &state)) {
     cannot_look(st, s);
     return;
   }
-  if (is_new_print(st, s, &print))
+  if (is_new_state(st, s, &state))
     return;
   s->due = station_now() + st->config.settle_ms;
   if (station_now() - s->since < st->config.settle_ms || !is_complete(s) ||

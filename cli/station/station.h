@@ -47,14 +47,14 @@ const char *station_time(int64_t seconds, char out[32]);
 
 /* ---- tree.c ---- */
 
-/* What a study's folder contains. Equal prints: nothing was written in between. */
-typedef struct tree_print {
+/* The state of a study's folder. Equal states: nothing was written in between. */
+typedef struct tree_state {
   uint64_t files, bytes;
   uint64_t hash;   /* of names, sizes and times */
   int64_t newest;  /* modification time, seconds */
   uint64_t hidden; /* partial files of programs that are writing */
   uint64_t others; /* links, devices and such, which cannot be uploaded */
-} tree_print;
+} tree_state;
 
 typedef struct tree_entry {
   const char *path; /* below the study */
@@ -77,13 +77,13 @@ int tree_step(int dir, const char *name, bool make);
 int tree_open_above(const char *root, const char *path, bool make, const char **name);
 /* False: errno; *ended is what fn returned. ENOENT: the folder itself is gone. */
 bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended);
-bool tree_look(const char *root, const char *path, tree_print *out);
-bool tree_same(const tree_print *a, const tree_print *b);
+bool tree_look(const char *root, const char *path, tree_state *out);
+bool tree_same(const tree_state *a, const tree_state *b);
 bool tree_remove(const char *root, const char *path);
 
 /* ---- writers.c ---- */
 
-/* Whether a program has a file of the folder open for writing, as far as can be seen. */
+/* Whether a program is known to have a file of the folder open for writing. */
 bool tree_is_written(const char *root, const char *path);
 
 /* ---- queue.c ---- */
@@ -91,10 +91,10 @@ bool tree_is_written(const char *root, const char *path);
 typedef struct station station;
 
 typedef enum study_state {
-  STUDY_SETTLING, /* new, or it changed */
-  STUDY_READY,    /* quiet: waits for its turn */
+  STUDY_SETTLING, /* new or changed */
+  STUDY_READY,    /* quiet, waiting for its turn */
   STUDY_ACTIVE,   /* is uploaded and verified */
-  STUDY_VERIFIED  /* is still here, because it could not be moved */
+  STUDY_VERIFIED  /* could not be moved, so it is still here */
 } study_state;
 
 struct batch;
@@ -102,8 +102,8 @@ typedef struct study {
   struct watched *in;
   char *path; /* below the watched folder: "INSTITUTE/STUDY" */
   study_state state;
-  tree_print print;
-  int64_t since;    /* the print has been the same from then on */
+  tree_state tree;
+  int64_t since;    /* the state has been the same since */
   int64_t due;      /* when to look again; of a ready one: not before */
   int64_t arrived;  /* wall clock */
   int64_t began_ms; /* of the transfer */
@@ -158,7 +158,7 @@ typedef struct watched {
 typedef struct kept {
   char *path; /* absolute */
   int64_t at;
-  tree_print print;
+  tree_state tree;
 } kept;
 
 /* Locks the folder and reads what an earlier station left. False: reported. */
@@ -166,11 +166,11 @@ bool store_open(watched *w, const char *path, const settings *s);
 void store_close(watched *w);
 /* Before an upload begins: that it did, and how often. */
 void store_begin(watched *w, const study *s);
-/* A study's attempts have ended in some way: it is uploaded, or waits again. */
+/* An attempt ended: the study is uploaded, or waits for another one. */
 void store_end(watched *w, const study *s);
 /* It is gone from here. */
 void store_forget(watched *w, const char *path);
-void store_keep(watched *w, const char *path, int64_t at, const tree_print *print);
+void store_keep(watched *w, const char *path, int64_t at, const tree_state *state);
 void store_unkeep(watched *w, size_t i);
 /* What an earlier station knew of it: attempts, crashes. */
 void store_recall(const watched *w, study *s);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What a station keeps in a watched folder, below .igtcloud-station/: a lock, so that no two
- * stations share the folder, whoever runs them and on whichever machine, and a log of what has to
- * survive its end:
+ * stations share the folder, whatever their user and machine, and a log of what must survive a
+ * restart:
  *
- *     B attempts crashes path      an upload begins; without a following E or F the station ended
- *     E attempts crashes path      it ended, and the study waits again
- *     F path                       the study has left the folder
- *     K time files bytes hash path the study was verified and is now at path, in done/
- *     U path                       it was deleted from there
+ *   B attempts crashes path      an upload begins; without a following E or F the station crashed
+ *   E attempts crashes path      it ended, and the study waits again
+ *   F path                       the study has left the folder
+ *   K time files bytes hash path the study was verified and is now at path, in done/
+ *   U path                       it was deleted from there
  *
  * The log is rewritten at the start and when it has grown, and appended to otherwise. It is a hint:
- * without it (a full disk) attempts are counted anew, and studies in done/ stay there. What was
- * uploaded is not in it, since the library's journal and the cloud know that. */
+ * without it (on a full disk) attempts are counted anew, and studies in done/ stay there. Uploaded
+ * files are not in it, since the library's journal and the cloud know them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -83,23 +83,23 @@ static void drop_tried(watched *w, const char *path) {
   *t = w->tried[--w->tried_count];
 }
 
-static void add_kept(watched *w, const char *path, int64_t at, const tree_print *print) {
+static void add_kept(watched *w, const char *path, int64_t at, const tree_state *state) {
   void *v = w->kept;
 
   if (!reserve(&v, &w->kept_space, w->kept_count, sizeof *w->kept))
     return;
   w->kept = v;
   kept *k = &w->kept[w->kept_count];
-  *k = (kept){strdup(path), at, *print};
+  *k = (kept){strdup(path), at, *state};
   if (!k->path)
     return;
   w->kept_count++;
-  w->kept_bytes += print->bytes;
+  w->kept_bytes += state->bytes;
 }
 
 /* The others stay in the order of their time. */
 static void drop_kept(watched *w, size_t i) {
-  w->kept_bytes -= w->kept[i].print.bytes;
+  w->kept_bytes -= w->kept[i].tree.bytes;
   free(w->kept[i].path);
   memmove(w->kept + i, w->kept + i + 1, (w->kept_count - i - 1) * sizeof *w->kept);
   w->kept_count--;
@@ -156,14 +156,14 @@ static bool is_below_done(const watched *w, const char *path) {
 }
 
 static void take_kept(watched *w, char *text) {
-  tree_print print = {.files = 0};
+  tree_state state = {.files = 0};
   int64_t at;
   int n = 0;
 
-  if (sscanf(text, "%" SCNd64 " %" SCNu64 " %" SCNu64 " %" SCNx64 " %n", &at, &print.files,
-             &print.bytes, &print.hash, &n) == 4 &&
+  if (sscanf(text, "%" SCNd64 " %" SCNu64 " %" SCNu64 " %" SCNx64 " %n", &at, &state.files,
+             &state.bytes, &state.hash, &n) == 4 &&
       n && take_path(text + n) && is_below_done(w, text + n))
-    add_kept(w, text + n, at, &print);
+    add_kept(w, text + n, at, &state);
 }
 
 static void take_line(watched *w, char *text) {
@@ -208,8 +208,8 @@ static void read_lines(watched *w, FILE *in) {
 }
 
 static void put_kept(FILE *out, const kept *k) {
-  fprintf(out, "K %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIx64 " ", k->at, k->print.files,
-          k->print.bytes, k->print.hash);
+  fprintf(out, "K %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIx64 " ", k->at, k->tree.files,
+          k->tree.bytes, k->tree.hash);
   put_path(out, k->path);
 }
 
@@ -462,13 +462,13 @@ void store_forget(watched *w, const char *path) {
   write_record(w, 'F', path, NULL);
 }
 
-void store_keep(watched *w, const char *path, int64_t at, const tree_print *print) {
+void store_keep(watched *w, const char *path, int64_t at, const tree_state *state) {
   drop_kept_path(w, path);
   if (w->kept_count >= KEPT_MOST)
     drop_kept(w, 0);
-  add_kept(w, path, at, print);
+  add_kept(w, path, at, state);
   if (w->log)
-    put_kept(w->log, &(kept){.path = (char *)(uintptr_t)path, .at = at, .print = *print});
+    put_kept(w->log, &(kept){.path = (char *)(uintptr_t)path, .at = at, .tree = *state});
   end_record(w);
 }
 

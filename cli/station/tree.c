@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Walks the folder of a study without following links, to see whether something in it changed. The
- * print of a folder is a sum over its entries, so their order does not matter; only sizes and times
+ * state of a folder is a sum over its entries, so their order does not matter; only sizes and times
  * are compared with each other, never with the clock of this machine, which may differ from that of
  * a file server and may jump. */
 #include <errno.h>
@@ -140,7 +140,7 @@ bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, in
   return good;
 }
 
-/* ---- prints ---- */
+/* ---- states ---- */
 
 /* splitmix64's mixing steps over FNV-1a (both public domain). */
 static uint64_t hash_of(const tree_entry *e) {
@@ -171,7 +171,7 @@ static bool is_partial(const char *name) {
 }
 
 static int add_entry(void *payload, const tree_entry *e) {
-  tree_print *p = payload;
+  tree_state *p = payload;
 
   p->hash += hash_of(e);
   p->files += e->is_file;
@@ -183,14 +183,14 @@ static int add_entry(void *payload, const tree_entry *e) {
   return 0;
 }
 
-bool tree_look(const char *root, const char *path, tree_print *out) {
+bool tree_look(const char *root, const char *path, tree_state *out) {
   int ended;
 
-  *out = (tree_print){.files = 0};
+  *out = (tree_state){.files = 0};
   return tree_walk(root, path, add_entry, out, &ended);
 }
 
-bool tree_same(const tree_print *a, const tree_print *b) {
+bool tree_same(const tree_state *a, const tree_state *b) {
   return a->files == b->files && a->bytes == b->bytes && a->hash == b->hash;
 }
 

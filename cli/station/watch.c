@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which names appear and vanish in the watched folders, down to the level of studies. What happens
- * inside a study is seen by tree.c, so that ten thousand waiting studies need no watches of their
- * own. Here is which folder has which number of the system's (os_watch_add). */
+/* Which names appear and disappear in the watched folders, down to the level of studies. Changes
+ * inside a study are found by tree.c, so that ten thousand waiting studies need no watches of their
+ * own. Here is which folder has which of the system's numbers (os_watch_add). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -96,7 +96,7 @@ static int remove_study(void **state) {
 }
 
 static void test_a_print_counts_files_and_bytes(void **state) {
-  tree_print p;
+  tree_state p;
 
   (void)state;
   assert_true(tree_look(root, "s", &p));
@@ -111,7 +111,7 @@ static void test_a_print_counts_files_and_bytes(void **state) {
 
 static void test_every_change_shows(void **state) {
   static const struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-  tree_print before, now;
+  tree_state before, now;
   char from[256], to[256];
 
   (void)state;
@@ -133,7 +133,7 @@ static void test_every_change_shows(void **state) {
 }
 
 static void test_a_rename_of_the_whole_is_no_change(void **state) {
-  tree_print before, now;
+  tree_state before, now;
   char from[256], to[256];
 
   (void)state;
@@ -148,7 +148,7 @@ static void test_a_rename_of_the_whole_is_no_change(void **state) {
 
 static void test_a_link_is_not_followed(void **state) {
   char path[256];
-  tree_print p;
+  tree_state p;
 
   (void)state;
   snprintf(path, sizeof path, "%s/s/link", root);
