@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* igtcloud config: shows, checks and changes the configuration file (config.c). A change rewrites
- * the file line by line, so that comments and order stay, into a new file that replaces the old one
- * once it is complete. */
+/* igtcloud config: shows, checks and changes the configuration file (config.c). A change writes all
+ * lines, with comments and in their order, to a new file that replaces the old one once it is
+ * complete. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* igtcloud doctor: runs the probes one after the other, prints a line for each, and ends with the
- * number of errors. Probes of the network run on this thread, and a watch cancels them when their
- * time is up, but for the time that a question on the terminal takes. Probes of local files run on
- * a thread of their own each: no cancel reaches a system call on a share that does not respond, so
- * that thread is left behind. The probes are in doctor_network.c and doctor_local.c. */
+ * number of errors. Network probes run on this thread, and a watch cancels them when their time is
+ * up, not counting the time that a question on the terminal takes. Probes of local files each run
+ * on a thread of their own: a system call on a share that does not respond cannot be cancelled, so
+ * that thread is abandoned. The probes are in doctor_network.c and doctor_local.c. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>

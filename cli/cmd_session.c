@@ -28,7 +28,7 @@ typedef struct holding {
   bool signed_in;
 } holding;
 
-/* Once signed in nothing is asked any more. */
+/* Once signed in there are no further prompts. */
 static void become_daemon(holding *h) {
   leave_terminal();
   os_detach(h->ready);

@@ -29,7 +29,7 @@
  * ended the old one by then. */
 #define REREAD_TRIES 10
 #define REREAD_US (US / 10)
-/* Limits how often a server that rejects what it has just issued is asked for another token. */
+/* Limits how often a new token is requested from a server that rejects what it has just issued. */
 #define REFUSED_AGAIN_US US
 
 /* Slow work is done by one thread without the lock; the others wait for it. */

@@ -119,7 +119,7 @@ static bool key_write(seed *s, const char *path, const igt__buf *pem) {
   return ok;
 }
 
-/* A key that is there stays: scripts may have it already. Its public key is in public_pem; empty:
+/* An existing key is kept: scripts may use it. Its public key is in public_pem; empty:
  * the file does not exist. */
 static bool key_read(seed *s, const char *path, igt__buf *public_pem) {
   char *pem = NULL;

@@ -103,7 +103,7 @@ bool keyring_read(const char *domain, const char *user, char *out, size_t cap) {
   if (!keyring_is_available(&why))
     return false;
   password = lib.lookup(&entries, NULL, &err, PROGRAM, "domain", domain, "user", user, NULL);
-  if (err) { /* a bus without a keyring, or one that stays locked: the user is asked instead */
+  if (err) { /* a bus without a keyring, or one that stays locked: prompt instead */
     debug_message("the keyring: %s", err->message);
     lib.free_error(err);
     return false;

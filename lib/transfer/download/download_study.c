@@ -171,7 +171,7 @@ static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const igt__s
   return same;
 }
 
-/* With a manifest: whether the local file is the one that it names. The cloud is not asked if the
+/* With a manifest: whether the local file is the one that it names. Nothing is requested if the
  * manifest has a digest. */
 static igt_status is_as_listed(plan *p, const igt__fetch_file *file, const igt__stat *st,
                                bool *same, igt__journal_file *known, igt_error *err) {

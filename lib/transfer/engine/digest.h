@@ -23,12 +23,12 @@ typedef struct igt__local {
   bool follow_links; /* without a root: also a link as the file itself */
 } igt__local;
 void igt__local_take(igt__local *local, const igt__stat *st);
-/* Opens it, and verifies that it is the one that was planned. */
+/* Opens it, and verifies that it is still the planned file. */
 igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err);
 /* IGT_E_CHANGED unless size and modification time are as planned. *now, which may be NULL, is the
  * file as it is. */
 igt_status igt__local_unchanged(const igt__local *local, int fd, igt__local *now, igt_error *err);
-/* The failure of a file that is not the one that was planned. */
+/* The failure of a file that has changed since it was planned. */
 igt_status igt__local_fail_changed(igt_error *err);
 /* Whether a write since it was planned could have left no trace in its times: it is so young that
  * another write may get the same ones. The coarsest clock of a file system (FAT) counts 2 s. */

@@ -18,7 +18,8 @@ typedef struct igt__found {
 } igt__found;
 
 /* Finds the project by its exact name, and the selected institutes in it. IGT_E_NOT_FOUND: none;
- * IGT_E_AMBIGUOUS: several projects; IGT_E_INVALID: no institute's studies have what is asked for.
+ * IGT_E_AMBIGUOUS: several projects; IGT_E_INVALID: no institute's studies have the requested
+ * fields.
  */
 igt_status igt__find(igt_client *client, igt__selection *selection, bool with_institutes,
                      igt__found *out, igt_error *err);

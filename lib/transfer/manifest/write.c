@@ -39,7 +39,7 @@
 typedef struct writing writing;
 typedef struct job job;
 
-/* What becomes of a listed file. */
+/* What happens to a listed file. */
 typedef enum fate { WRITTEN, UNWANTED, INCOMPLETE, FAILED } fate;
 
 /* A file that was listed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists unfinished uploads from the journal, and aborts them. For each of them the store is asked
- * for its parts and the local file is examined, to say whether a run would resume it; to abort one
- * takes the journal's exclusive lock on it. The list is ordered by key. Called by `igtcloud
+/* Lists unfinished uploads from the journal, and aborts them. The store is queried for the parts of
+ * each, and the local file is examined, to say whether a run would resume it; aborting one takes the
+ * journal's exclusive lock on it. The list is ordered by key. Called by `igtcloud
  * uploads`. */
 #include "igtcloud/uploads.h"
 

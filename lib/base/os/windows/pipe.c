@@ -21,7 +21,7 @@ int igt__os_wait_readable(int fd, int ms) {
 
   for (int waited = 0; waited < ms; waited += STEP_MS) {
     if (!PeekNamedPipe(handle, NULL, 0, NULL, &available, NULL) || available > 0)
-      return 1; /* no pipe, or its writer has gone: the read tells */
+      return 1; /* no pipe, or its writer has gone: read() reports which */
     Sleep(STEP_MS);
   }
   return 0;

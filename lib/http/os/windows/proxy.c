@@ -3,8 +3,8 @@
  * script (PAC), named in the settings or found in the network (WPAD), says of a URL.
  *
  * Finding and running a script may take seconds, and loops must not wait: the first request to an
- * origin starts a thread that asks (igt__proxy_is_known), and is tried again until the answer is
- * there. An answer serves for ten minutes, and longer while it is asked for anew, as laptops change
+ * origin starts a thread that looks it up (igt__proxy_is_known), and is retried until the result is
+ * known. A result is used for ten minutes, and longer while it is refreshed, as laptops change
  * their network. */
 #include <winsock2.h>
 
