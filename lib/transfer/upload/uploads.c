@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists unfinished uploads from the journal, and aborts them. The store is queried for the parts of
- * each, and the local file is examined, to say whether a run would resume it; aborting one takes the
- * journal's exclusive lock on it. The list is ordered by key. Called by `igtcloud
- * uploads`. */
+ * each, and the local file is examined, to say whether a run would resume it; aborting one takes
+ * the journal's exclusive lock on it. The list is ordered by key. Called by `igtcloud uploads`. */
 #include "igtcloud/uploads.h"
 
 #include <errno.h>
