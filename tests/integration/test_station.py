@@ -680,7 +680,7 @@ def test_a_read_only_disk(station, cloud):
     s = station()
     put(s.folder, {"lab/P1---a/a": "abc"})
     s.start(**on(s.folder / "done", ("rename", errno.EROFS)))
-    s.wait_for_log("it stays where it is, and this is tried again")
+    s.wait_for_log("it stays where it is; retrying")
     assert "Read-only file system" in s.log and s.stop() == 0 and list(s.tree()) == ["lab/P1---a/a"]
     cloud.clear()
     s.once()
