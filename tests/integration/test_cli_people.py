@@ -98,7 +98,7 @@ def test_a_service_whose_key_is_lost(cloud, igtcloud, here, how):
     sid = igtcloud.run("service create", "trial/north", "gate", "--key-file", here / "k").text.strip()
     key = (here / "k").read_bytes()
     cloud.clear()
-    cloud.faults({"fault": "lost-answer" if how == "lost response" else "silence", "method": "POST",
+    cloud.faults({"fault": "lost-response" if how == "lost response" else "silence", "method": "POST",
                   "path": "**/services", "times": 0, "seconds": 100})
     process = igtcloud.start("service rotate", "trial/north", sid, "--key-file", here / "k", "--retries", 0)
     cloud.wait_for(lambda: cloud.requests(method="POST", path="*/services"))
