@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from igtcloud import FAILED, NOT_FOUND, PASSWORD, USAGE, USER, environment, is_private, on_windows, program
+from igtcloud import FAILED, NOT_FOUND, PASSWORD, USAGE, USER, environment, is_private, on_windows, program, shown
 
 SEED = "demo"
 
@@ -138,7 +138,7 @@ def test_set_keeps_the_rest_of_the_file(run, file):
 def test_the_first_set_makes_a_private_file(run, home):
     run("config", "set", "user", "a")
     path = home / ".config/igtcloud/config"
-    assert run("config", "path").stdout == f"{path}\n"
+    assert run("config", "path").stdout == f"{shown(path)}\n"
     assert is_private(path) and (on_windows() or path.parent.stat().st_mode & 0o777 == 0o700)  # its APPDATA is private
 
 
