@@ -3,12 +3,13 @@
 does it. By scripts/check-windows."""
 import os
 import re
+import signal
 import subprocess
 import time
 
 import pytest
 
-from igtcloud import DONE, FAILED, NOT_FOUND, USAGE, environment, program
+from igtcloud import DONE, FAILED, NOT_FOUND, PASSWORD, USAGE, USER, environment, program
 from sandbox import seeded
 from uploads import epd, institute, put, seed
 
@@ -86,6 +87,32 @@ def test_a_service_from_its_installation_to_its_end(service):
     service.run("remove", service.name)
     assert "ImagePath" not in service.registered()
     assert (service.folder / "lab/three/c.txt").exists()
+
+
+def test_a_file_that_is_open_waits_and_a_hook_is_run(service):
+    """Whoever the writer is: here a login, which has its log file open."""
+    hook = service.tmp / "hook.cmd"
+    hook.write_bytes(b"@echo off\r\necho ran>> \"%~dp0events.txt\"\r\n")
+    put(service.folder, {"lab/busy": None, "lab/other/b.txt": "b"})
+    writer = subprocess.Popen([program(), "login", "--domain", service.cloud.url, "--user", USER, "--password-stdin",
+                               "--debug", "--log-file", on_windows(service.folder / "lab/busy/a.txt")],
+                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env=environment(service.tmp / "home", TMPDIR=str(service.tmp)))
+    writer.stdin.write(PASSWORD.encode() + b"\n")
+    writer.stdin.close()
+    try:
+        until((service.folder / "lab/busy/a.txt").exists)
+        service.install("--on-event", on_windows(hook), "--rescan", "1s")
+        assert wine("net", "start", service.name).returncode == 0
+        until(lambda: (service.folder / "done/lab/other/b.txt").exists())
+        time.sleep(2)  # twice as long as it has to be quiet
+        assert (service.folder / "lab/busy/a.txt").exists()
+        writer.send_signal(signal.SIGINT)
+        writer.wait(30)
+        until(lambda: (service.folder / "done/lab/busy/a.txt").exists())
+        until(lambda: (service.tmp / "events.txt").read_text().count("ran") == 2)
+    finally:
+        writer.kill()
 
 
 def test_a_running_service_is_removed(service):
