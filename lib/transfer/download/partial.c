@@ -113,6 +113,10 @@ static bool is_foreign(const igt_error *err) {
   }
 }
 
+static bool stat_with_owner(int fd, igt__stat *st) {
+  return igt__os_fstat(fd, st) == 0 && igt__os_stat_owner(fd, st) == 0;
+}
+
 /* Opens the existing file of this name if it is what we would create now: a regular file with one
  * link, with the owner and mode that a new file gets on this file system. Else partial gets a new
  * file under another name. */
@@ -125,11 +129,11 @@ static igt_status open_existing(igt__partial *partial, igt_error *err) {
 
   if (status != IGT_OK && !is_foreign(err))
     return status;
-  good = status == IGT_OK && igt__os_fstat(old.fd, &st) == 0 && S_ISREG(st.st_mode) &&
-         st.st_nlink == 1;
+  good =
+      status == IGT_OK && stat_with_owner(old.fd, &st) && S_ISREG(st.st_mode) && st.st_nlink == 1;
   partial->name = NULL;
   status = create_unforeseen(partial, err);
-  if (status == IGT_OK && good && igt__os_fstat(partial->fd, &fresh) == 0 &&
+  if (status == IGT_OK && good && stat_with_owner(partial->fd, &fresh) &&
       st.st_uid == fresh.st_uid && st.st_mode == fresh.st_mode) {
     discard(partial);
     igt__free(partial->name);
