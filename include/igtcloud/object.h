@@ -61,8 +61,9 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_object_stat(igt_client *client, const igt
 /**
  * Requests the credentials that igt_object_stat(), _open() and _download() below a prefix need,
  * unless the client has them, and does not wait for them: for a program that knows what it will
- * read next. If the request fails, those calls repeat it and report why. Signs in if necessary.
- * Errors: IGT_E_INVALID (no client or no prefix), and those of igt_client_sign_in().
+ * read next. If the request fails, those calls repeat it and report why. Never blocks: if it is
+ * necessary to sign in, that is done by a thread of the library, too.
+ * Errors: IGT_E_INVALID (no client or no prefix), IGT_E_NO_MEMORY.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_object_prepare(igt_client *client, const char *prefix,
                                                       igt_error *err);

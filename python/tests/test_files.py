@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from conftest import STATION, USER, Sandbox, integration_module
@@ -247,6 +248,23 @@ def test_credentials_are_requested_for_what_comes_next(cloud, entities, tmp_path
     assert grants() == 10
     listed[3][0].download(tmp_path)
     assert grants() == 11
+
+
+def test_no_session_requests_credentials_for_what_another_one_listed(cloud, entities, auth, tmp_path, monkeypatch):
+    """It may be that of another cloud."""
+    module = sys.modules[FilesCollectionWrapper.__module__]
+    monkeypatch.setattr(module, '_order', module._Order())
+    studies = entities.get_institute('m').studies
+    ours = [study.files for study in studies[:3]]
+    set_auth(SimpleNamespace(domain=auth.domain, jwt_token=auth.jwt_token, csrf_token=auth.csrf_token))
+    theirs = [study.files for study in studies[3:6]]
+    set_auth(auth)
+    for files in ours[:2]:
+        files[0].download(tmp_path)
+    assert ours[2]._is_prepared
+    ours[2][0].download(tmp_path)
+    assert not any(files._is_prepared for files in theirs)
+    assert len(cloud.requests(path='/api/auth/s3credentials*')) == 3
 
 
 def test_only_large_files_use_the_journal(study, own_environment, tmp_path):

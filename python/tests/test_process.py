@@ -2,6 +2,7 @@
 """The package in a process: Ctrl-C, threads, forks, the end."""
 
 import asyncio
+import importlib
 import multiprocessing
 import os
 import signal
@@ -138,6 +139,28 @@ def test_a_forked_child_has_connections_of_its_own(auth, entities):
     assert in_child(lambda: [entities.get_me().login_id, auth.username]) == repr([USER, USER])
     assert in_child(lambda: in_child(lambda: entities.get_me().login_id)) == repr(repr(USER))
     assert entities.get_me().login_id == USER
+
+
+def test_a_child_lists_files_though_a_thread_of_the_parent_did_so_at_the_fork(entities):
+    module = importlib.import_module('igtcloud.client.services.entities_service')
+    order, held, end = module._order, threading.Event(), threading.Event()
+
+    def hold():
+        with order._lock:
+            held.set()
+            end.wait()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+
+    def list_files():
+        signal.alarm(20)
+        return list(module.FilesCollectionWrapper('p/'))
+    try:
+        assert in_child(list_files) == '[]'
+    finally:
+        end.set()
+        thread.join()
 
 
 def test_the_end_of_a_child_does_not_sign_the_parent_out(cloud, run_python):

@@ -126,14 +126,10 @@ igt_status igt__object_of(igt_client *client, const igt_object *from, igt__objec
 
 igt_status igt_object_prepare(igt_client *client, const char *prefix, igt_error *err) {
   igt__s3_provider *provider;
-  igt_status status;
 
   igt__error_clear(err);
   if (!client || !prefix || !*prefix)
     return igt__fail(err, IGT_E_INVALID, "credentials need a client and a prefix");
-  status = igt_client_sign_in(client, err);
-  if (status != IGT_OK)
-    return status;
   provider = igt__object_provider(client, "GET", prefix);
   if (!provider)
     return igt__fail_memory(err);

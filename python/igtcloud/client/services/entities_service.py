@@ -75,7 +75,7 @@ class _Order:
     _NEAR = 4  # a step further is none
 
     def __init__(self) -> None:
-        self._lock, self._count = threading.Lock(), 0
+        self._lock, self._count = threading.RLock(), 0  # a handler of a signal may use a collection, too
         self._listed: "weakref.WeakValueDictionary[int, FilesCollectionWrapper]" = weakref.WeakValueDictionary()
 
     def add(self, collection: "FilesCollectionWrapper") -> int:
@@ -83,6 +83,10 @@ class _Order:
             self._count += 1
             self._listed[self._count] = collection
             return self._count
+
+    def forget_owner(self) -> None:
+        """In a forked child: another thread of the parent may have had the lock."""
+        self._lock = threading.RLock()
 
     def after(self, collection: "FilesCollectionWrapper") -> List[str]:
         """The prefixes to prepare now that a collection is used for the first time."""
@@ -94,7 +98,8 @@ class _Order:
             used = [self._has_been_used(place - n) for n in range(1, self._LOOK_BACK + 1)]
             ahead = sum(used) if any(used[:self._NEAR]) else 0
             following = (self._listed.get(place + n) for n in range(1, ahead + 1))
-            return [self._prepared(one) for one in following if one and not one._is_prepared]
+            return [self._prepared(one) for one in following
+                    if one and not one._is_prepared and one._session == collection._session]
 
     def _has_been_used(self, place: int) -> bool:
         one = self._listed.get(place)
@@ -107,6 +112,13 @@ class _Order:
 
 
 _order = _Order()
+os.register_at_fork(after_in_child=lambda: _order.forget_owner())
+
+
+def _session_in_use() -> int:
+    from igtcloud.client.services import entities_service
+
+    return id(entities_service._auth_handler)
 
 
 class FilesCollectionWrapper(CollectionWrapper[File]):
@@ -125,6 +137,7 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
         self._callback = f_callback
         self._credentials: Dict[str, Any] = {}
         self._is_used = self._is_prepared = False  # by downloads; guarded by _order
+        self._session = _session_in_use()  # no other cloud is asked about this prefix
         self._place = _order.add(self)
         super().__init__(iterable, f_init, self._add_file if callable(f_extend) else None, f_remove)
         self._adopt(self)
