@@ -247,6 +247,12 @@ typedef struct config {
   config_entry *v; /* in the order of the lines */
   size_t count;
 } config;
+/* A line of the file. Its parts are in the text, which is changed; value is of CONFIG_KEY alone. */
+typedef struct config_line {
+  enum { CONFIG_NOTHING, CONFIG_SECTION, CONFIG_KEY, CONFIG_NEITHER } kind;
+  char *name, *value;
+} config_line;
+config_line config_parse(char *text, unsigned number);
 /* --config, or the default file; NULL: there is no home folder. */
 const char *config_path(const settings *s);
 /* No file: no entries, unless it was named by --config. False: reported. */

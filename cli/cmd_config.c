@@ -202,7 +202,9 @@ static int run_check(settings *s) {
 typedef struct edit {
   const char *profile, *key, *value; /* value NULL: the key is removed */
   FILE *out;
-  bool inside, written, removed;
+  char *pending; /* blank lines and comments */
+  size_t pending_size;
+  bool inside, written, removed, failed; /* failed: out of memory */
 } edit;
 
 static void write_value(edit *e) {
@@ -211,72 +213,75 @@ static void write_value(edit *e) {
   e->written = true;
 }
 
-/* The name in [NAME]; 0: the line is not a section. */
-static size_t section_name(const char *line, const char **name) {
-  line += strspn(line, " \t");
-  *name = line + 1;
-  return *line == '[' ? strcspn(*name, "]\n") : 0;
+static void keep_line(edit *e, const char *text) {
+  size_t n = strlen(text);
+  char *longer = realloc(e->pending, e->pending_size + n + 1);
+
+  if (!longer) {
+    e->failed = true;
+    return;
+  }
+  memcpy(longer + e->pending_size, text, n + 1);
+  e->pending = longer;
+  e->pending_size += n;
 }
 
-static bool has_key(const char *line, const char *key) {
-  size_t n = strlen(key);
+static void write_pending(edit *e) {
+  if (e->pending_size)
+    fputs(e->pending, e->out);
+  e->pending_size = 0;
+}
 
-  line += strspn(line, " \t");
-  return strncmp(line, key, n) == 0 && strspn(line + n, " \t=:") > 0 &&
-         strpbrk(line + n, "=:") == line + n + strspn(line + n, " \t");
+static void write_line(edit *e, const char *text) {
+  fputs(text, e->out);
+  if (*text && text[strlen(text) - 1] != '\n')
+    putc('\n', e->out);
 }
 
 /* A new key goes to the end of its section, before the blank lines and comments that precede the
- * next one: they belong to that. */
-static void edit_line(edit *e, const char *line, char **pending, size_t *pending_size) {
-  const char *name;
-  size_t n = section_name(line, &name);
-  bool is_blank = strchr("\n;#", line[strspn(line, " \t\r")]) != NULL;
-
-  if (n > 0) {
+ * next one: they belong to that, and wait until it is known what follows. */
+static void edit_line(edit *e, const char *text, const config_line *line) {
+  if (line->kind == CONFIG_SECTION) {
     if (e->inside)
       write_value(e);
-    e->inside = n == strlen(e->profile) && strncmp(name, e->profile, n) == 0;
+    e->inside = strcmp(line->name, e->profile) == 0;
   }
-  if (is_blank && e->inside) { /* kept until it is known what follows */
-    size_t more = strlen(line);
-    char *longer = realloc(*pending, *pending_size + more + 1);
-    if (longer) {
-      memcpy(longer + *pending_size, line, more + 1);
-      *pending = longer;
-      *pending_size += more;
-      return;
-    }
+  if (line->kind == CONFIG_NOTHING && e->inside) {
+    keep_line(e, text);
+    return;
   }
-  if (*pending_size)
-    fputs(*pending, e->out);
-  *pending_size = 0;
-  if (!e->inside || !has_key(line, e->key))
-    fputs(line, e->out);
+  write_pending(e);
+  if (!e->inside || line->kind != CONFIG_KEY || strcmp(line->name, e->key) != 0)
+    write_line(e, text);
   else if (e->value && !e->written)
     write_value(e);
   else
     e->removed = true;
-  if (line[0] && line[strlen(line) - 1] != '\n')
-    putc('\n', e->out);
 }
 
 static void edit_lines(edit *e, FILE *in) {
-  char *line = NULL, *pending = NULL;
-  size_t size = 0, pending_size = 0;
+  char *text = NULL, *copy;
+  size_t size = 0;
+  config_line line;
 
-  while (in && getline(&line, &size, in) >= 0)
-    edit_line(e, line, &pending, &pending_size);
+  for (unsigned number = 1; in && !e->failed && getline(&text, &size, in) >= 0; number++) {
+    copy = strdup(text);
+    e->failed = !copy;
+    if (copy) {
+      line = config_parse(copy, number);
+      edit_line(e, text, &line);
+    }
+    free(copy);
+  }
   if (e->inside)
     write_value(e);
-  if (pending_size)
-    fputs(pending, e->out);
+  write_pending(e);
   if (e->value && !e->written) {
     fprintf(e->out, "%s[%s]\n", in ? "\n" : "", e->profile);
     write_value(e);
   }
-  free(pending);
-  free(line);
+  free(e->pending);
+  free(text);
 }
 
 static bool make_folder(const char *path) {
@@ -309,7 +314,8 @@ static bool replace_file(const char *path, edit *e) {
   e->out = os_stream(fd, "w");
   if (e->out)
     edit_lines(e, in);
-  ok = ok && e->out && os_sync_stream(e->out) && !ferror(e->out) && (!in || !ferror(in));
+  ok = ok && e->out && !e->failed && os_sync_stream(e->out) && !ferror(e->out) &&
+       (!in || !ferror(in));
   int why = errno;
   if (e->out && fclose(e->out) != 0)
     ok = false;

@@ -84,42 +84,71 @@ static void cut_comment(char *text) {
     }
 }
 
-static bool take_line(reader *r, char *line) {
-  static const char neither[] = "this is neither [PROFILE] nor KEY = VALUE";
+/* Files that Windows' editor wrote begin with a byte order mark. */
+config_line config_parse(char *text, unsigned number) {
+  static const char mark[] = "\xef\xbb\xbf";
+  config_line line = {.kind = CONFIG_NOTHING};
   char *end;
 
-  line = trim(line);
-  if (!*line || *line == ';' || *line == '#')
-    return true;
-  if (*line == '[') {
-    end = strchr(line, ']');
-    if (!end)
-      return complain_of_line(r, neither);
-    *end = '\0';
-    snprintf(r->section, sizeof r->section, "%s", line + 1);
-    return true;
-  }
-  end = line + strcspn(line, "=:");
+  line.name = trim(number == 1 && strncmp(text, mark, 3) == 0 ? text + 3 : text);
+  if (!*line.name || *line.name == ';' || *line.name == '#')
+    return line;
+  line.kind = *line.name == '[' ? CONFIG_SECTION : CONFIG_KEY;
+  line.name += line.kind == CONFIG_SECTION;
+  end = line.name + strcspn(line.name, line.kind == CONFIG_SECTION ? "]" : "=:");
   if (!*end)
-    return complain_of_line(r, neither);
+    return (config_line){.kind = CONFIG_NEITHER};
   *end++ = '\0';
+  if (line.kind == CONFIG_SECTION)
+    return line;
   cut_comment(end);
-  return take_entry(r, trim(line), trim(end));
+  line.name = trim(line.name);
+  line.value = trim(end);
+  return line;
 }
 
-/* Files that Windows' editor wrote begin with a byte order mark. */
+static bool take_line(reader *r, char *text) {
+  config_line line = config_parse(text, r->line);
+
+  switch (line.kind) {
+  case CONFIG_NOTHING:
+    return true;
+  case CONFIG_SECTION:
+    if (!*line.name)
+      return complain_of_line(r, "the profile has no name");
+    snprintf(r->section, sizeof r->section, "%s", line.name);
+    return true;
+  case CONFIG_KEY:
+    return take_entry(r, line.name, line.value);
+  case CONFIG_NEITHER:
+    break;
+  }
+  return complain_of_line(r, "this is neither [PROFILE] nor KEY = VALUE");
+}
+
+/* fgets does not say how long a line is that has a NUL byte in it. Returns 0 at the end. */
+static size_t next_line(FILE *in, char *line, size_t size) {
+  size_t n = 0;
+  int c = 0;
+
+  while (n + 1 < size && c != '\n' && (c = getc(in)) != EOF)
+    line[n++] = (char)c;
+  line[n] = '\0';
+  return n;
+}
+
 static void read_lines(reader *r) {
-  static const char mark[] = "\xef\xbb\xbf";
   char line[LINE_SIZE];
+  size_t n;
 
-  while (!r->failed && fgets(line, sizeof line, r->in)) {
-    size_t n = strlen(line);
-
+  while (!r->failed && (n = next_line(r->in, line, sizeof line)) > 0) {
     r->line++;
-    if (n + 1 == sizeof line && line[n - 1] != '\n')
+    if (strlen(line) < n)
+      (void)complain_of_line(r, "the line has a NUL byte; save the file as UTF-8");
+    else if (n + 1 == sizeof line && line[n - 1] != '\n')
       (void)complain_of_line(r, "the line is too long");
     else
-      (void)take_line(r, r->line == 1 && strncmp(line, mark, 3) == 0 ? line + 3 : line);
+      (void)take_line(r, line);
   }
 }
 

@@ -92,12 +92,48 @@ def test_prod_and_test_come_before_the_profile(run, file):
     ("[default]\nconnections\n", "line 2: this is neither [PROFILE] nor KEY = VALUE"),
     ("[default]\nuser =\n", "line 2: the value is empty"),
     ("[default]\nuser = " + "x" * 1100 + "\n", "line 2: the line is too long"),
+    ("[default]\n# " + "x" * 1100 + "\nuser =\n", "line 2: the line is too long"),
+    ("[default]\r\n\r\nuser =\r\n", "line 3: the value is empty"),
+    ("\ufeff\nuser = a\n", "line 2: the key is not in a section"),
+    ("[default]\nuser = a\n  and b\n", "line 3: this is neither [PROFILE] nor KEY = VALUE"),
+    ("[default]\nretries = 3\n[lab]\n[default]\nretries = many", "line 5: retries = 'many' must be a whole number"),
+    ("[default]\nuser = a\n[]\n", "line 3: the profile has no name"),
+    ("[default]\nuser = a\0b", "line 2: the line has a NUL byte"),
 ])
 def test_a_mistake_is_an_error(run, file, text, said):
     file.write_text(text, encoding="utf-8")
     assert said in ls(run, status=USAGE).stderr
     assert said in run("config", "check", status=FAILED).stderr
     run("version")
+
+
+@pytest.mark.parametrize("text, line", [
+    ("[default]\nuser = a b", 2),                              # no newline at the end
+    ("\ufeff[default]\r\nuser = a b\r\n", 2),                 # as Windows' editor writes it
+    ("[default]\nretries = 3\n  user: a b\n", 3),              # an indented line continues nothing
+    ("[default]\nretries = 3\n[lab]\nuser = c\n[default]\nuser = a b\n", 6),  # the profile goes on
+    ("[default] ; mine\n;user = c\n\tuser=a b\t; d\n", 3),
+])
+def test_set_and_unset_find_what_is_read(run, file, text, line):
+    """In every notation: `set` changes the value that `list` shows, and `unset` removes it."""
+    file.write_bytes(text.encode())
+    file.chmod(0o600)
+    assert f"user\ta b\tprofile 'default', line {line}\n" in run("config", "list").stdout
+    run("config", "set", "user", "new")
+    assert run("config", "get", "user").stdout == "new\n"
+    run("config", "check")
+    file.write_bytes(text.encode())
+    run("config", "unset", "user")
+    run("config", "get", "user", status=NOT_FOUND)
+    left = [x for x in text.encode().splitlines() if b"a b" not in x]
+    assert file.read_bytes().splitlines() == left
+
+
+def test_a_line_of_1000_bytes_is_whole(run, file):
+    """A password command with a long path, say."""
+    value = "".join(f"/{i:04}" for i in range(200))
+    file.write_text(f"[{'p' * 60}]\nca-file = {value}\n", encoding="utf-8")
+    assert run("config", "get", "--profile", "p" * 60, "ca-file").stdout == value + "\n"
 
 
 def test_keys_of_other_commands_are_fine(cloud, run, file):
