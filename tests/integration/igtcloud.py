@@ -96,14 +96,14 @@ def program_for_others():
     return shutil.copy(program(), folder)
 
 
-# The search at its end is a third of a short run under ASan. IGTCLOUD_LEAKS=smoke leaves it to the tests of that
+# The search at its end is a third of a short run under ASan. TEST_LEAKS=smoke leaves it to the tests of that
 # mark: the stage `integration` of scripts/check; its stage `leaks` has it in all.
 _leaks = {"searched": True}
 
 
 def search_leaks_of(item):
     """Called before each test."""
-    _leaks["searched"] = os.environ.get("IGTCLOUD_LEAKS") != "smoke" or item.get_closest_marker("smoke") is not None
+    _leaks["searched"] = os.environ.get("TEST_LEAKS") != "smoke" or item.get_closest_marker("smoke") is not None
 
 
 def environment(home, **more):

@@ -222,7 +222,7 @@ def preview(igtcloud, up, name, ward, body):
     ({"photometric": "PALETTE COLOR"}, "palette"), ({"bits": 1}, "bits"), ({"bits": 32}, "bits"),
     ({"spacing": "1.0\\0.5"}, "square"), ({"syntax": "1.2.840.10008.1.2.4.50"}, "compressed"),
     ({"syntax": "1.2.840.10008.1.2.4.90"}, "compressed"), ({"syntax": "1.2.840.10008.1.2.5"}, "compressed"),
-    ({"rows": 400}, "cut off"), ({"stored": 40}, "wrongly")])
+    ({"rows": 400}, "cut off"), ({"stored": 40}, "bits is wrong")])
 def test_a_preview_that_would_be_wrong_is_refused(igtcloud, up, name, ward, how, word):
     answer = preview(igtcloud, up, name, ward, picture(ramp(64), **how))
     assert answer.status == 415 and word in answer.body.decode()
