@@ -88,6 +88,36 @@ def test_what_a_signal_handler_raises_is_raised_by_the_request(cloud, auth, enti
     assert len(entities.get_projects()) == 2
 
 
+def test_ctrl_c_at_the_very_end_of_a_call_does_not_wait_for_another_end(run_python):
+    """The handler runs when the lock of the call has just been acquired."""
+    assert run_python('''
+import signal
+from igtcloud.client import _library
+signal.alarm(20)
+
+class Late(_library._Job):
+    class Lock:
+        def __init__(self, lock):
+            self.lock, self.release, self.late = lock, lock.release, 2
+
+        def acquire(self):
+            self.lock.acquire()
+            if self.late:
+                self.late -= 1
+                raise KeyboardInterrupt
+
+    def __init__(self, function):
+        super().__init__(function)
+        self.done = Late.Lock(self.done)
+
+_library._Job = Late
+try:
+    _library.call(lambda: 1, lambda: None)
+except KeyboardInterrupt:
+    print("interrupted")
+''') == 'interrupted\n'
+
+
 def test_the_lock_of_python_is_released(cloud, auth, entities):
     slow(cloud, 1)
     ticks = []

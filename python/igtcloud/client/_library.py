@@ -140,12 +140,13 @@ class Cancel:
 
 
 class _Job:
-    __slots__ = ("function", "done", "result", "error")
+    __slots__ = ("function", "done", "is_done", "result", "error")
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
         self.done = threading.Lock()
         self.done.acquire()
+        self.is_done = False  # set before `done` is released
         self.result: Any = None
         self.error: Optional[BaseException] = None
 
@@ -157,6 +158,7 @@ class _Job:
             self.error = error
         finally:
             del function  # and what it holds, before the main thread goes on
+            self.is_done = True
             self.done.release()
 
 
@@ -192,12 +194,12 @@ def call(function: Callable[[], Any], cancel: Callable[[], None]) -> Any:
         drain_log()
 
 
-def _wait(lock: threading.Lock) -> None:
-    """Whatever signals arrive: the call uses memory that must not be freed before it ends."""
-    while True:
+def _wait(job: _Job) -> None:
+    """Whatever signals arrive: the call uses memory that must not be freed before it ends. A handler may also raise
+    when the lock has just been acquired, which would then not be released again."""
+    while not job.is_done:
         try:
-            lock.acquire()
-            return
+            job.done.acquire()
         except BaseException:
             continue
 
@@ -210,7 +212,7 @@ def _call_on_helper(function: Callable[[], Any], cancel: Callable[[], None]) -> 
         job.done.acquire()
     except BaseException:  # KeyboardInterrupt, or what another signal's handler raises
         cancel()
-        _wait(job.done)  # milliseconds, and then nothing of the call goes on behind the program's back
+        _wait(job)  # milliseconds, and then nothing of the call goes on behind the program's back
         raise
     _helpers.append(helper)
     if job.error is not None:
