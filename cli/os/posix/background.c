@@ -135,14 +135,13 @@ static void follow_stops(sigset_t *mask) {
   pthread_sigmask(SIG_BLOCK, &child, mask);
 }
 
-/* A shell continues both of us. The child asks again after each SIGCONT, and forgets what was
- * typed: it gets another one only if it is still stopped. */
+/* SIGTSTP stays ignored: a Ctrl-Z just after we were continued would stop us before the child. A
+ * shell continues both of us. The child asks again after each SIGCONT, and forgets what was typed:
+ * it gets another one only if it is still stopped. */
 static void stop_with(pid_t child) {
   siginfo_t info = {.si_pid = 0};
 
-  signal(SIGTSTP, SIG_DFL);
-  raise(SIGTSTP);
-  signal(SIGTSTP, SIG_IGN);
+  raise(SIGSTOP);
   if (waitid(P_PID, (id_t)child, &info, WCONTINUED | WNOHANG) != 0 || info.si_pid != child)
     kill(child, SIGCONT);
 }
