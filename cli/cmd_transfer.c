@@ -163,8 +163,8 @@ const command download_command = {
     "download studies",
     "Downloads all studies of an institute (default: all institutes) into\n"
     "TARGET_FOLDER/INSTITUTE/<patient---study>. A file gets its final name only when it is\n"
-    "complete and verified. Existing files are skipped, so running the command again resumes an\n"
-    "interrupted download.\n"
+    "complete and verified. Existing files of the same size are skipped, others replaced, so\n"
+    "running the command again resumes an interrupted download.\n"
     "\n"
     "With --manifest, TARGET_FOLDER is the only argument: the manifest names cloud, project and\n"
     "files. A file that changed or vanished since then fails, and nothing else is downloaded.",
@@ -244,8 +244,8 @@ const command upload_command = {
     4,
     "upload studies",
     "Uploads LOCAL_FOLDER/INSTITUTE/<patient---study>/... to the institutes of a project, and\n"
-    "LOCAL_FOLDER/files/... to the project itself. Files that the cloud already has are skipped,\n"
-    "so running the command again resumes an interrupted upload.",
+    "LOCAL_FOLDER/files/... to the project itself. Files that the cloud already has are skipped\n"
+    "and changed ones replaced, so running the command again resumes an interrupted upload.",
     upload_options,
     true,
     cmd_upload};
