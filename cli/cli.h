@@ -393,6 +393,7 @@ bool file_exists(const char *path); /* else errno says why not */
 /* append: keeps the existing content; otherwise it is truncated. */
 FILE *open_output(const char *path, bool append, const char **why);
 bool close_output(FILE *out); /* false: part of the output could not be written */
+bool write_all(int fd, const void *data, size_t n); /* false: errno says why */
 
 /* cmd_cat.c: prints a file from the cloud; returns the exit status. */
 int print_file(igt_client *client, const char *path);

@@ -248,21 +248,6 @@ static void write_environment(FILE *out, const doctor *d) {
 
 #define BLOCK 512
 
-static bool write_all(int fd, const void *data, size_t n) {
-  const char *p = data;
-
-  while (n > 0) {
-    ssize_t done = igt__os_write(fd, p, n);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done <= 0)
-      return false;
-    p += done;
-    n -= (size_t)done;
-  }
-  return true;
-}
-
 static void fill_header(char header[BLOCK], const char *name, size_t size) {
   unsigned sum = 0;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that are named on the command line: os/posix/file.c and os/windows/file.c open them. */
+#include <errno.h>
 #include <string.h>
 
 #include "cli.h"
@@ -35,4 +36,19 @@ bool close_output(FILE *out) {
   bool good = fflush(out) == 0 && !ferror(out);
 
   return (out == stdout || fclose(out) == 0) && good;
+}
+
+bool write_all(int fd, const void *data, size_t n) {
+  const char *p = data;
+
+  while (n > 0) {
+    ssize_t done = igt__os_write(fd, p, n);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      return false;
+    p += done;
+    n -= (size_t)done;
+  }
+  return true;
 }

@@ -168,8 +168,8 @@ typedef enum os_listening {
   OS_NOT_LOCAL,
   OS_CANNOT_LISTEN
 } os_listening;
-/* "127.0.0.1:9187", "[::1]:9187", "localhost:9187". OS_CANNOT_LISTEN: errno. */
-os_listening os_listen(const char *address, bool anywhere, os_source *out);
+/* host: an address such as "127.0.0.1" or "::1"; port: digits. OS_CANNOT_LISTEN: errno. */
+os_listening os_listen(const char *host, const char *port, bool anywhere, os_source *out);
 os_source os_accept(os_source listening); /* OS_NO_SOURCE: none is there */
 /* -1: errno, EAGAIN if it would block. */
 ssize_t os_receive(os_source socket, void *data, size_t n);

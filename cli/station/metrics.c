@@ -229,11 +229,28 @@ void metrics_serve(metrics_server *m, const os_waiting *in, size_t count, const 
     accept_one(m);
 }
 
+/* "127.0.0.1:9187", "[::1]:9187", "localhost:9187" */
+static os_listening listen_on(const char *address, bool anywhere, os_source *out) {
+  const char *colon = strrchr(address, ':');
+  size_t n = colon ? (size_t)(colon - address) : 0;
+  char host[256];
+
+  if (n == 0 || n >= sizeof host || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")])
+    return OS_NO_ADDRESS;
+  if (address[0] == '[' && address[n - 1] == ']')
+    (void)snprintf(host, sizeof host, "%.*s", (int)n - 2, address + 1);
+  else
+    (void)snprintf(host, sizeof host, "%.*s", (int)n, address);
+  if (strcmp(host, "localhost") == 0)
+    (void)snprintf(host, sizeof host, "127.0.0.1");
+  return os_listen(host, colon + 1, anywhere, out);
+}
+
 metrics_server *metrics_open(const char *address, bool anywhere) {
   os_source listening;
   metrics_server *m = NULL;
 
-  switch (os_listen(address, anywhere, &listening)) {
+  switch (listen_on(address, anywhere, &listening)) {
   case OS_LISTENS:
     m = calloc(1, sizeof *m);
     break;

@@ -18,6 +18,11 @@
 
 void os_manager_alive(void) {}
 
+int usage_error(const char *format, ...) {
+  (void)format;
+  return 2;
+}
+
 /* ---- the table ---- */
 
 static void test_thousands_are_found_and_removed_in_any_order(void **state) {

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,32 +16,14 @@ static bool is_loopback(const struct sockaddr *a) {
          IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
 }
 
-/* "127.0.0.1:9187", "[::1]:9187", "localhost:9187" */
-static struct addrinfo *parse_address(const char *text) {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                           .ai_socktype = SOCK_STREAM,
-                           .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
-  struct addrinfo *out = NULL;
-  const char *colon = strrchr(text, ':');
-  size_t n = colon ? (size_t)(colon - text) : 0;
-  char host[256];
-
-  if (n == 0 || n >= sizeof host)
-    return NULL;
-  if (text[0] == '[' && text[n - 1] == ']')
-    (void)snprintf(host, sizeof host, "%.*s", (int)n - 2, text + 1);
-  else
-    (void)snprintf(host, sizeof host, "%.*s", (int)n, text);
-  if (strcmp(host, "localhost") == 0)
-    (void)snprintf(host, sizeof host, "127.0.0.1");
-  return getaddrinfo(host, colon + 1, &hints, &out) == 0 ? out : NULL;
-}
-
-os_listening os_listen(const char *address, bool anywhere, os_source *out) {
-  struct addrinfo *a = parse_address(address);
+os_listening os_listen(const char *host, const char *port, bool anywhere, os_source *out) {
+  const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                 .ai_socktype = SOCK_STREAM,
+                                 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
+  struct addrinfo *a;
   int fd, on = 1, error;
 
-  if (!a)
+  if (getaddrinfo(host, port, &hints, &a) != 0)
     return OS_NO_ADDRESS;
   if (!anywhere && !is_loopback(a->ai_addr)) {
     freeaddrinfo(a);

@@ -26,25 +26,6 @@ static bool is_loopback(const struct sockaddr *a) {
          IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
 }
 
-static struct addrinfo *parse_address(const char *text) {
-  struct addrinfo hints = {
-      .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE};
-  struct addrinfo *out = NULL;
-  const char *colon = strrchr(text, ':');
-  size_t n = colon ? (size_t)(colon - text) : 0;
-  char host[256];
-
-  if (n == 0 || n >= sizeof host || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")])
-    return NULL;
-  if (text[0] == '[' && text[n - 1] == ']')
-    (void)snprintf(host, sizeof host, "%.*s", (int)n - 2, text + 1);
-  else
-    (void)snprintf(host, sizeof host, "%.*s", (int)n, text);
-  if (strcmp(host, "localhost") == 0)
-    (void)snprintf(host, sizeof host, "127.0.0.1");
-  return getaddrinfo(host, colon + 1, &hints, &out) == 0 ? out : NULL;
-}
-
 /* Nobody else may listen there at the same time, as SO_REUSEADDR would allow. */
 static SOCKET listen_at(const struct addrinfo *a) {
   SOCKET fd = socket(a->ai_family, SOCK_STREAM, IPPROTO_TCP);
@@ -63,7 +44,9 @@ static SOCKET listen_at(const struct addrinfo *a) {
   return INVALID_SOCKET;
 }
 
-os_listening os_listen(const char *address, bool anywhere, os_source *out) {
+os_listening os_listen(const char *host, const char *port, bool anywhere, os_source *out) {
+  const struct addrinfo hints = {
+      .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE};
   struct addrinfo *a;
   WSADATA data;
   SOCKET fd;
@@ -72,8 +55,7 @@ os_listening os_listen(const char *address, bool anywhere, os_source *out) {
     errno = ENOSYS;
     return OS_CANNOT_LISTEN;
   }
-  a = parse_address(address);
-  if (!a)
+  if (getaddrinfo(host, port, &hints, &a) != 0)
     return OS_NO_ADDRESS;
   if (!anywhere && !is_loopback(a->ai_addr)) {
     freeaddrinfo(a);

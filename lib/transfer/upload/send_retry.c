@@ -104,13 +104,13 @@ static unsigned count_try(send_job *s, int64_t began_us) {
 bool igt__send_again(const send_part *p, igt_error *err) {
   send_job *s = p->s;
   igt__run *run = s->run;
+  bool lost = p->counted > 0 && err->http_status == 0;
   unsigned tries;
   int64_t progress_at;
   again *a;
 
   if (!p->req.broke || igt__run_stopping(run))
     return false;
-  bool lost = p->counted > 0 && err->http_status == 0;
   if (lost)
     igt__sched_lost(run->sched);
   igt__send_pass_turn(s);
