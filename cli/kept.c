@@ -2,7 +2,7 @@
 /* Whether a study in the cloud has the values that were sent: a cloud may respond 200 to a change
  * that it does not make. Each field that was sent is compared with the study's, those of an object
  * such as the patient one by one. Other forms of the same value are equal: of times, numbers and
- * empty values, and lists in another order. cmd_study.c calls it after each change. */
+ * empty values, and lists of strings in another order. cmd_study.c calls it after each change. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -63,20 +63,45 @@ static bool is_same_number(const char *a, const char *b) {
   return end_a != a && end_b != b && !*end_a && !*end_b && x >= y && x <= y;
 }
 
-/* The order of labels has no meaning: the same bytes in any order are near enough. */
-static bool is_same_list(const char *a, const char *b) {
-  long counts[256] = {0};
+/* The next string of a JSON list, with its quotes; NULL: something else is next. */
+static const char *next_string(const char *p, size_t *n) {
+  p += strspn(p, "[, ");
+  *n = 1;
+  if (*p != '"')
+    return NULL;
+  while (p[*n] && p[*n] != '"')
+    *n += p[*n] == '\\' && p[*n + 1] ? 2 : 1;
+  *n += p[*n] == '"';
+  return p;
+}
 
-  if (*a != '[' || *b != '[')
-    return false;
-  for (; *a; a++)
-    counts[(unsigned char)*a]++;
-  for (; *b; b++)
-    counts[(unsigned char)*b]--;
-  for (size_t i = 0; i < 256; i++)
-    if (counts[i])
+static bool has_string(const char *list, const char *text, size_t n) {
+  size_t m;
+
+  while ((list = next_string(list, &m)) != NULL) {
+    if (m == n && memcmp(list, text, n) == 0)
+      return true;
+    list += m;
+  }
+  return false;
+}
+
+/* a consists of strings that are in b, too. */
+static bool is_within(const char *a, const char *b) {
+  const char *end = a;
+  size_t n;
+
+  while ((a = next_string(end, &n)) != NULL) {
+    if (!has_string(b, a, n))
       return false;
-  return true;
+    end = a + n;
+  }
+  return strcmp(end + strspn(end, " "), "]") == 0;
+}
+
+/* The order of labels has no meaning. */
+static bool is_same_list(const char *a, const char *b) {
+  return *a == '[' && *b == '[' && is_within(a, b) && is_within(b, a);
 }
 
 static bool is_same(const char *sent, const char *there) {

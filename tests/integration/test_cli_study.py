@@ -131,6 +131,8 @@ def test_a_change_that_the_cloud_does_not_make(cloud, home, words, reported, res
     (["set", STUDY, "patient.patientId=P1"], {"patient": {"patientId": "P1", "extra": 1}}, True),
     (["label", STUDY, "b", "a"], {"caseLabels": ["a", "b"]}, True),
     (["label", STUDY, "b", "a"], {"caseLabels": ["b"]}, False),
+    (["label", STUDY, "ab", "c"], {"caseLabels": ["ac", "b"]}, False),
+    (["label", STUDY, 'a","b'], {"caseLabels": ["a", "b"]}, False),
     (["label", STUDY, "--clear"], {"caseLabels": None}, True)])
 def test_the_study_is_read_again_unless_the_response_has_the_change(cloud, home, words, there, sure):
     def change(request, reply):
