@@ -267,6 +267,22 @@ def test_no_session_requests_credentials_for_what_another_one_listed(cloud, enti
     assert len(cloud.requests(path='/api/auth/s3credentials*')) == 3
 
 
+def test_a_session_that_has_ended_is_not_taken_for_a_later_one(auth):
+    """The later one may have its place in memory, and so its id()."""
+    class Session:
+        domain, jwt_token, csrf_token = auth.domain, auth.jwt_token, auth.csrf_token
+
+    module = sys.modules[FilesCollectionWrapper.__module__]
+    earlier = []
+    for _ in range(20):
+        set_auth(Session())
+        now = module._session_in_use()
+        assert now() is module._session_in_use()() is not None
+        assert all(session() is not now() for session in earlier)
+        earlier.append(now)
+    set_auth(auth)
+
+
 def test_only_large_files_use_the_journal(study, own_environment, tmp_path):
     """It is for resuming; opening it takes longer than a small file."""
     journal = own_environment / 'state' / 'igtcloud' / 'journal.db'

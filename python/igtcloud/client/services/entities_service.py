@@ -99,7 +99,7 @@ class _Order:
             ahead = sum(used) if any(used[:self._NEAR]) else 0
             following = (self._listed.get(place + n) for n in range(1, ahead + 1))
             return [self._prepared(one) for one in following
-                    if one and not one._is_prepared and one._session == collection._session]
+                    if one and not one._is_prepared and one._session() is collection._session() is not None]
 
     def _has_been_used(self, place: int) -> bool:
         one = self._listed.get(place)
@@ -115,10 +115,15 @@ _order = _Order()
 os.register_at_fork(after_in_child=lambda: _order.forget_owner())
 
 
-def _session_in_use() -> int:
+def _session_in_use() -> Callable[[], Any]:
+    """Returns it, or None once it has ended: an id() would be that of a later one, too."""
     from igtcloud.client.services import entities_service
 
-    return id(entities_service._auth_handler)
+    handler = entities_service._auth_handler
+    try:
+        return weakref.ref(handler)
+    except TypeError:  # a program's own, or none
+        return lambda: handler
 
 
 class FilesCollectionWrapper(CollectionWrapper[File]):
