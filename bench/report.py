@@ -81,8 +81,6 @@ class Result:
             bound = 1.5 * median(curl, "wall") + 1
             notes.append(f"The bound is 1.5 × curl + 1 s = {bound:.2f} s; igtcloud took "
                          f"{median(own, 'wall') / bound:.2f} × of it.")
-        if case.kind.startswith("python-"):
-            notes.append(f"{datetime.date.today()}: {machine()}.")
         if case.calls:
             notes += [f"{name}: {1000 * median(runs, 'cpu') / case.calls:.2f} ms of CPU time for a request, with its "
                       "share of starting Python and signing in." for name, runs in self.runs.items()]
@@ -101,6 +99,10 @@ class Result:
                   for name, why in self.failed.items()]
         return notes
 
+    def _rounds(self):
+        count = max(map(len, self.runs.values()), default=0)
+        return "1 round" if count == 1 else f"{count} rounds"
+
     def table(self):
         head = ["", "wall s", "from–to", "ratio", "cpu s", "ratio", "peak MiB", "requests",
                 "server cpu s"]
@@ -109,7 +111,7 @@ class Result:
         order = sorted(self.runs, key=lambda n: (not n.startswith("igtcloud"),
                                                  median(self.runs[n], "wall")))
         lines = [f"## {self.case.name}", "",
-                 f"{self.case.what}; {max(map(len, self.runs.values()), default=0)} rounds.", "",
+                 f"{self.case.what}; {self._rounds()}, {datetime.date.today()}.", "",
                  "| " + " | ".join(head) + " |", "|" + "---|" + "--:|" * (len(head) - 1)]
         lines += [self._row(name, base) for name in order]
         notes = self._notes()
@@ -150,8 +152,8 @@ def write(path, results, selected, versions):
     rows.update({t.name: f"| {t.name} | {known.get(t.name, '')} | {t.settings} |" for t in selected})
     order = [c.name for c in cases.ALL if c.name in old]
     lines = ["# Results", "", f"Made by `bench/run`, last on {datetime.date.today()}: {machine()}.",
-             "Ratios are to igtcloud in the same run; above 1 is slower, or costs more. How it is measured:",
-             "[README.md](README.md).", "",
+             "Each case has the date of its run. Ratios are to igtcloud in the same run; above 1 is slower, or costs",
+             "more. How it is measured: [README.md](README.md).", "",
              "| tool | version | settings |", "|---|---|---|", *rows.values()]
     summary = asked.table({n: old[n] for n in order})
     path.write_text("\n".join(lines) + "\n\n" + "\n".join([*([summary] if summary else []),
