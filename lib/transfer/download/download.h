@@ -3,7 +3,7 @@
 #define IGT_TRANSFER_DOWNLOAD_H
 
 /* Shared by the files of igt_download: download.c walks institutes and studies, download_study.c
- * plans a study's files. */
+ * plans a study's files (download_plan.h). */
 
 #include "base/fingerprints.h"
 #include "base/path.h"

@@ -30,7 +30,7 @@ void igt__local_take(igt__local *local, const igt__stat *st) {
 
 /* FUSE, exFAT and FAT assign a new inode number whenever they forget the file, and chmod changes
  * the change time: only both mean another file for sure. One of them is a doubt, which the callers
- * resolve by comparing the content (send.c, upload_plan.c). */
+ * resolve by comparing the content (send.c, upload_existing.c). */
 static bool is_another(const igt__local *local, const igt__local *now) {
   return now->size != local->size || now->mtime_ns != local->mtime_ns ||
          (now->inode != local->inode && now->ctime_ns != local->ctime_ns);

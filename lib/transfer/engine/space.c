@@ -2,8 +2,8 @@
 /* Disk space of a download's target: the run counts the bytes that its files still need, and
  * compares them with the file system's free space once in a while, to report a shortage early.
  * Reserving allocates the blocks of one large file before its ranges are written, and falls back to
- * setting the length where the file system cannot allocate. Called by download_study.c, fetch.c and
- * fetch_ranges.c. */
+ * setting the length where the file system cannot allocate. Called by download_study.c,
+ * download_file.c, fetch.c and fetch_ranges.c. */
 #include "transfer/engine/space.h"
 
 #include <errno.h>
