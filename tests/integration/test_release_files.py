@@ -86,11 +86,15 @@ def test_missing_and_old_files(tree):
 
 
 def test_signed(tree):
+    """Each program that `igtcloud upgrade` downloads."""
     key = tree / "key.pem"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
+    put(tree, EXE)
+    put(tree, EXE.replace(".exe", ".zip"))
     assert make(tree, "--key", key).returncode == 0
     assert sorted(p.name for p in (tree / "build-release").glob("*.sig")) == \
-        ["igtcloud-1.2.3-linux-aarch64.sig", "igtcloud-1.2.3-linux-x86_64.sig"]
+        ["igtcloud-1.2.3-linux-aarch64.sig", "igtcloud-1.2.3-linux-x86_64.sig",
+         "igtcloud-1.2.3-windows-x86_64.exe.sig"]
 
 
 def test_the_programs_know_the_key(tree):
