@@ -187,8 +187,8 @@ size_t leading_words(int argc, char **argv);
 void move_behind_name(char **argv, size_t n, size_t taken);
 /* An option of the command, or of all commands; NULL: there is none. */
 const option *command_option(const command *cmd, const char *name);
-/* Where the option at this offset in settings has its value from, such as "IGTCLOUD_USER"; NULL: it
- * is not set. */
+/* settings_sources.c: where the option at this offset in settings has its value from, such as
+ * "IGTCLOUD_USER"; NULL: it is not set. */
 const char *option_origin(size_t offset);
 bool is_from_profile(size_t offset);
 /* NULL, or what is wrong with the value. */

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Fills the settings from the environment and the command line, driven by the command's table of
- * options: parse_options reads the arguments, then each option's variable (IGTCLOUD_NAME), then the
- * profile of the configuration file (config.c); the first that sets an option counts. Values are
- * converted and checked by the option's kind; mistakes are usage errors, also in values that do not
- * count. main.c calls it for the command that it found. */
+/* Reads the command line into the settings, driven by the command's table of options. parse_options
+ * reads the arguments, then lets settings_sources.c fill what they leave open from the environment
+ * and the profile. Values are converted and checked by the option's kind; mistakes are usage
+ * errors, also in values that do not count. main.c calls it for the command that it found. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "cli.h"
+#include "options.h"
 
 /* ---- values ---- */
 
@@ -75,7 +74,7 @@ static bool set_number(const option *o, settings *s, const char *value) {
 
 #define NOT_BOOLEAN "is not a boolean; use 1, true, yes or on, or 0, false, no or off"
 /* 1: on, 0: off, -1: neither. */
-static int truth_of(const char *value) {
+int truth_of(const char *value) {
   static const char *const words[][5] = {{"0", "false", "no", "off", "n"},
                                          {"1", "true", "yes", "on", "y"}};
 
@@ -86,8 +85,7 @@ static int truth_of(const char *value) {
   return -1;
 }
 
-/* NULL, or a description of the problem. */
-static const char *set_value(const option *o, settings *s, const char *value) {
+const char *set_value(const option *o, settings *s, const char *value) {
   void *field = (char *)s + o->offset;
 
   if (o->choices && !is_choice(o->choices, value, &value))
@@ -120,358 +118,6 @@ static struct {
   int argc;
   char **argv;
 } parsed;
-
-/* ---- where each value comes from: the arguments, else a variable, else the profile ---- */
-
-#define ORIGINS_MAX 128
-static struct {
-  const option *option;
-  const char *value;
-  char source[64]; /* "the command line", "IGTCLOUD_USER", "profile 'lab'" */
-} origins[ORIGINS_MAX];
-static size_t origin_count;
-
-const char *option_origin(size_t offset) {
-  for (size_t i = 0; i < origin_count; i++)
-    if (origins[i].option->offset == offset)
-      return origins[i].source;
-  return NULL;
-}
-
-/* Options of lists have several values, all from one source. */
-static bool is_set_elsewhere(const option *o, const char *source) {
-  const char *origin = option_origin(o->offset);
-
-  return origin && strcmp(origin, source) != 0;
-}
-
-static void keep_origin(const option *o, const char *value, const char *source) {
-  if (origin_count == ORIGINS_MAX)
-    return;
-  origins[origin_count].option = o;
-  origins[origin_count].value = value;
-  snprintf(origins[origin_count].source, sizeof origins->source, "%s", source);
-  origin_count++;
-}
-
-/* Up to the last '@': passwords often contain one that is not encoded. */
-const char *shown_value(const char *name, const char *value, char *out, size_t cap) {
-  const char *sep = strstr(value, "://"), *host = sep ? sep + 3 : value, *at = strrchr(host, '@');
-  const char *dot = strrchr(name, '.');
-
-  if (strcmp(dot ? dot + 1 : name, "password-command") == 0)
-    return "(hidden)"; /* it may be `echo` and the password */
-  if (strcmp(dot ? dot + 1 : name, "proxy") != 0 || !at)
-    return value;
-  (void)snprintf(out, cap, "%.*s(hidden)%s", (int)(host - value), value, at);
-  return out;
-}
-
-static void print_given(FILE *out, const option *o, const char *value) {
-  if (o->kind == OPTION_FLAG) {
-    fprintf(out, " --%s%s", truth_of(value) ? "" : "no-", o->name);
-    return;
-  }
-  fprintf(out, " --%s '", o->name);
-  for (; *value; value++)
-    if (*value == '\'')
-      fputs("'\\''", out);
-    else
-      putc(*value, out);
-  putc('\'', out);
-}
-
-char *given_options(const command *cmd) {
-  char *text = NULL;
-  size_t n = 0;
-  FILE *out = open_memstream(&text, &n);
-
-  if (!out)
-    return NULL;
-  for (size_t i = 0; i < origin_count; i++)
-    for (const option *o = cmd->options; o->name; o++)
-      if (o == origins[i].option)
-        print_given(out, o, origins[i].value);
-  if (fclose(out) != 0) {
-    free(text);
-    return NULL;
-  }
-  if (n)
-    memmove(text, text + 1, n); /* the first blank */
-  return text;
-}
-
-const char *cloud_variable(const char *key) {
-  static const char *const of[][3] = {{"domain", "IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"},
-                                      {"user", "IGTCLOUD_USER", "CLOUD_USERNAME"}};
-
-  for (size_t i = 0; i < 2; i++) {
-    const char *first = getenv(of[i][1]), *value = getenv(of[i][2]);
-    if (strcmp(of[i][0], key) == 0 && !(first && *first) && value && *value)
-      return of[i][2];
-  }
-  return NULL;
-}
-
-static void log_cloud_variable(const char *key, size_t offset) {
-  const char *variable = cloud_variable(key);
-
-  if (variable && (!option_origin(offset) || is_from_profile(offset)))
-    debug_message("%s = %s, from %s", key, getenv(variable), variable);
-}
-
-/* It does not apply: CLOUD_DOMAIN and CLOUD_USERNAME come before a profile. */
-static bool is_overruled(const option *o) {
-  return is_from_profile(o->offset) && cloud_variable(o->name);
-}
-
-void log_origins(void) {
-  char shown[512];
-
-  if (parsed.cmd->signs_in) {
-    log_cloud_variable("domain", AT(domain));
-    log_cloud_variable("user", AT(user));
-  }
-  for (size_t i = 0; i < origin_count; i++) {
-    if (is_overruled(origins[i].option))
-      continue;
-    const char *name = origins[i].option->name;
-    debug_message("%s = %s, from %s", name,
-                  shown_value(name, origins[i].value, shown, sizeof shown), origins[i].source);
-  }
-}
-
-bool is_from_profile(size_t offset) {
-  const char *origin = option_origin(offset);
-
-  return origin && strncmp(origin, "profile '", strlen("profile '")) == 0;
-}
-
-const char *check_value(const option *o, const char *value) {
-  static settings unused;
-
-  unused = (settings){.retries = 0};
-  return set_value(o, &unused, value);
-}
-
-/* Checks the value, and uses it unless another source, which comes first, has set the option. NULL,
- * or a description of the problem. */
-static const char *offer_value(const option *o, settings *s, const char *value,
-                               const char *source) {
-  bool is_set = is_set_elsewhere(o, source);
-  const char *wrong = is_set ? check_value(o, value) : set_value(o, s, value);
-
-  if (!wrong && !is_set)
-    keep_origin(o, value, source);
-  return wrong;
-}
-
-/* ---- the environment: IGTCLOUD_ and the option's name ---- */
-
-typedef struct variable_search {
-  const char *name; /* up to its '=' */
-  size_t length;
-  bool found;
-  suggestion best;
-} variable_search;
-
-static void compare_variable(variable_search *find, const char *name) {
-  find->found =
-      find->found || (strlen(name) == find->length && strncmp(name, find->name, find->length) == 0);
-}
-
-static void compare_option(void *payload, const command *cmd, const option *o) {
-  variable_search *find = payload;
-  char name[64];
-
-  (void)cmd;
-  if (variable_of(o, name, sizeof name))
-    compare_variable(find, name);
-}
-
-static void suggest_option(void *payload, const command *cmd, const option *o) {
-  variable_search *find = payload;
-  char wanted[128], name[64];
-
-  (void)cmd;
-  snprintf(wanted, sizeof wanted, "%.*s", (int)find->length, find->name);
-  if (variable_of(o, name, sizeof name))
-    suggest(&find->best, wanted + strlen("IGTCLOUD_"), o->name);
-}
-
-/* Variables that are not options: variables[], and those of the programs and scripts around this
- * one. */
-static bool is_other_variable(const variable_search *find) {
-  static const char *const prefixes[] = {"IGTCLOUD_TEST_", "IGTCLOUD_SANDBOX_",
-                                         "IGTCLOUD_BIN=", "IGTCLOUD_LONG="};
-  variable_search other = {.name = find->name, .length = find->length};
-
-  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-    if (strncmp(find->name, prefixes[i], strlen(prefixes[i])) == 0)
-      return true;
-  for (const fact *f = variables; f->name; f++)
-    compare_variable(&other, f->name);
-  return other.found;
-}
-
-#define PASSWORD_VARIABLE "IGTCLOUD_PASSWORD"
-
-/* A variable with a slip in its name would leave its option unset without a word. */
-static bool check_variable(const char *variable) {
-  variable_search find = {.name = variable, .length = strcspn(variable, "=")};
-  char hint[80], name[64];
-
-  for (size_t i = 0; commands[i] && !find.found; i++)
-    each_option(commands[i], compare_option, &find);
-  if (find.found || is_other_variable(&find))
-    return true;
-  if (find.length == strlen(PASSWORD_VARIABLE) &&
-      strncmp(variable, PASSWORD_VARIABLE, find.length) == 0) {
-    usage_error("passwords are not read from " PASSWORD_VARIABLE ", since other programs can see "
-                "variables; use --password-command or --password-stdin");
-    return false;
-  }
-  for (size_t i = 0; commands[i]; i++)
-    each_option(commands[i], suggest_option, &find);
-  if (find.best.name) {
-    (void)variable_of(&(option){.name = find.best.name}, name, sizeof name);
-    find.best.name = name;
-  }
-  usage_error("the variable %.*s belongs to no option%s", (int)find.length, variable,
-              suggestion_text(&find.best, hint, sizeof hint));
-  return false;
-}
-
-static held_errors mistakes;
-
-const held_errors *setting_mistakes(void) {
-  return &mistakes;
-}
-
-/* The first mistake ends the program, unless the command reports all of them. */
-static bool goes_on(bool ok) {
-  return ok || parsed.cmd->reports_mistakes;
-}
-
-static bool check_environment(void) {
-  bool ok = true;
-
-  for (char **v = os_environment(); *v && goes_on(ok); v++)
-    if (strncmp(*v, "IGTCLOUD_", strlen("IGTCLOUD_")) == 0)
-      ok = check_variable(*v) && ok;
-  return ok;
-}
-
-static bool from_environment(const option *options, settings *s) {
-  bool ok = true;
-
-  for (const option *o = options; o->name && goes_on(ok); o++) {
-    char name[64];
-    const char *value, *wrong;
-    if (!variable_of(o, name, sizeof name))
-      continue;
-    value = getenv(name);
-    if (!value || !*value)
-      continue;
-    if ((wrong = offer_value(o, s, value, name)) != NULL) {
-      usage_error("%s: '%s' %s%s%s", name, value, wrong, o->choices ? ": " : "",
-                  o->choices ? o->choices : "");
-      ok = false;
-    }
-  }
-  return ok;
-}
-
-/* ---- the profile ---- */
-
-/* Lists the profiles for a name that is none of them. */
-static bool unknown_profile(const config *c, const char *profile) {
-  suggestion best = {.name = NULL};
-  char hint[80];
-
-  for (size_t i = 0; i < c->count; i++)
-    suggest(&best, profile, c->v[i].profile);
-  if (c->exists)
-    usage_error("the configuration file '%s' has no profile '%s'%s", c->path, profile,
-                suggestion_text(&best, hint, sizeof hint));
-  else
-    usage_error("there is no profile '%s': the configuration file '%s' does not exist", profile,
-                c->path ? c->path : "");
-  return false;
-}
-
-static bool unknown_key(const config *c, const config_entry *e) {
-  const char *like = config_key_like(e->key);
-
-  usage_error("%s, line %u: unknown key '%s'%s%s%s", c->path, e->line, e->key,
-              like ? "; did you mean '" : "", like ? like : "", like ? "'?" : "");
-  return false;
-}
-
-/* One entry of the profile; keys of other commands' options are left alone. */
-static bool from_entry(const command *cmd, const config *c, const config_entry *e, settings *s) {
-  const option *o = config_option(cmd, e->key);
-  char source[64];
-  const char *wrong;
-
-  if (!o)
-    return config_key_exists(e->key) || unknown_key(c, e);
-  snprintf(source, sizeof source, "profile '%s'", e->profile);
-  wrong = offer_value(o, s, e->value, source);
-  if (!wrong)
-    return true;
-  usage_error("%s, line %u: %s = '%s' %s%s%s", c->path, e->line, e->key, e->value, wrong,
-              o->choices ? ": " : "", o->choices ? o->choices : "");
-  return false;
-}
-
-/* The values are used until the process ends, also after parse_again: each reading is kept. */
-typedef struct reading {
-  config c;
-  struct reading *earlier;
-} reading;
-
-static bool from_profile(const command *cmd, settings *s) {
-  static reading first, *last;
-  const char *profile = s->profile ? s->profile : "default";
-  reading *r = last ? calloc(1, sizeof *r) : &first;
-
-  if (!r)
-    return usage_error("out of memory"), false;
-  r->earlier = last;
-  last = r;
-  if (!config_read(s, &r->c))
-    return false;
-  if (s->profile && !config_has_profile(&r->c, profile))
-    return unknown_profile(&r->c, profile);
-  bool ok = true;
-  for (size_t i = 0; i < r->c.count && goes_on(ok); i++)
-    if (strcmp(r->c.v[i].profile, profile) == 0)
-      ok = from_entry(cmd, &r->c, &r->c.v[i], s) && ok;
-  return ok;
-}
-
-static bool from_surroundings(const command *cmd, settings *s) {
-  const option *tables[] = {cmd->options, common_options,
-                            cmd->signs_in ? sign_in_options : no_options};
-  bool ok = check_environment();
-
-  for (size_t i = 0; i < 3 && goes_on(ok); i++)
-    ok = from_environment(tables[i], s) && ok;
-  if (goes_on(ok) && !cmd->ignores_profile)
-    ok = from_profile(cmd, s) && ok;
-  return ok;
-}
-
-static bool take_surroundings(const command *cmd, settings *s) {
-  if (!cmd->reports_mistakes)
-    return from_surroundings(cmd, s);
-  mistakes.count = 0;
-  hold_errors(&mistakes);
-  (void)from_surroundings(cmd, s);
-  hold_errors(NULL);
-  return true;
-}
 
 /* ---- the arguments ---- */
 
@@ -579,20 +225,23 @@ static const char *next_value(const option *o, char **argv, int argc, int *i) {
   return NULL;
 }
 
-static void suggest_long(void *payload, const command *cmd, const option *o) {
-  variable_search *find = payload;
+typedef struct long_search {
   char wanted[64];
+  suggestion best;
+} long_search;
+
+static void suggest_long(void *payload, const command *cmd, const option *o) {
+  long_search *find = payload;
 
   (void)cmd;
-  snprintf(wanted, sizeof wanted, "%.*s", (int)find->length, find->name);
-  suggest(&find->best, wanted, o->name);
+  suggest(&find->best, find->wanted, o->name);
 }
 
 static bool unknown_option(const command *cmd, const char *arg) {
-  variable_search find = {.name = arg + 2, .length = strcspn(arg, "=")};
+  long_search find = {.best = {.name = NULL}};
 
   if (arg[1] == '-') {
-    find.length -= 2;
+    snprintf(find.wanted, sizeof find.wanted, "%.*s", (int)strcspn(arg, "=") - 2, arg + 2);
     each_option(cmd, suggest_long, &find);
   }
   if (find.best.name)
@@ -702,9 +351,13 @@ const char *const *typed_words(size_t *count) {
   return (const char *const *)parsed.argv;
 }
 
+void log_origins(void) {
+  log_given(parsed.cmd);
+}
+
 bool parse_again(settings *s) {
   *s = (settings){.retries = 0};
-  origin_count = 0;
+  forget_origins();
   return parse_options(parsed.cmd, parsed.argc, parsed.argv, s);
 }
 

@@ -14,7 +14,6 @@
 
 #include "igtcloud/version.h"
 #include "station/station.h"
-#include "transfer_options.h"
 
 #define FIRST_PAUSE_MS 5000
 #define LONGEST_PAUSE_MS 300000
@@ -247,137 +246,7 @@ static void step_studies(station *st) {
   }
 }
 
-/* ---- the report ---- */
-
-/* What a full disk took of a line is ended before the next one. The stream is opened anew, so that
- * it does not keep the rest. */
-static void mend_report(station *st) {
-  const char *why;
-  FILE *file = st->report == stdout ? NULL : open_output(st->s->report, true, &why);
-
-  if (file) {
-    (void)close_output(st->report);
-    st->report = file;
-  }
-  clearerr(st->report);
-  fputc('\n', st->report);
-}
-
-/* A full disk does not stop the uploads. */
-static void write_report(station *st, const report_context *context,
-                         const igt_transfer_item *item) {
-  bool was_cut = st->report_is_cut;
-
-  if (was_cut)
-    mend_report(st);
-  report_item(st->report, context, item);
-  st->report_is_cut = fflush(st->report) != 0 || ferror(st->report);
-  if (st->report_is_cut && !was_cut)
-    station_log(PRIORITY_ERROR, "report", NULL, "cannot write the report '%s': %s", st->s->report,
-                strerror(errno));
-}
-
-void station_report_item(station *st, const igt_transfer_item *item) {
-  const report_context context = {igt_client_domain(st->line->client), st->project,
-                                  st->found.identity.user};
-
-  if (st->s->json)
-    report_item(stdout, &context, item);
-  if (st->report)
-    write_report(st, &context, item);
-}
-
-static bool open_report(station *st, const settings *s) {
-  const char *why;
-  FILE *file;
-
-  if (!s->report)
-    return true;
-  file = open_output(s->report, true, &why);
-  if (!file) {
-    complain(IGT_E_IO, "cannot write the report '%s': %s", s->report, why);
-    return false;
-  }
-  if (st->report)
-    (void)close_output(st->report);
-  st->report = file;
-  st->report_is_cut = false;
-  return true;
-}
-
 /* ---- settings ---- */
-
-/* "20M", "1.5G", "500k", bytes; in powers of 1,024. */
-static bool station_size(const char *name, const char *text, uint64_t *out) {
-  static const char units[] = "kmgt";
-  char *end;
-  double n = strtod(text, &end);
-  const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
-
-  if (end == text || !(n >= 0 && n < 1e15) || (*end && (!unit || end[1]))) {
-    usage_error("--%s '%s' is not a size such as 500M or 2G", name, text);
-    return false;
-  }
-  for (const char *u = units; unit && u <= unit; u++)
-    n *= 1024;
-  *out = (uint64_t)n;
-  return true;
-}
-
-static bool check_hook(const char *path) {
-  const char *why;
-
-  if (!igt__os_is_absolute(path))
-    usage_error("--on-event '%s' must be an absolute path: a station has no current folder", path);
-  else if ((why = os_cannot_run(path)) != NULL)
-    usage_error("--on-event '%s' cannot be run: %s", path, why);
-  else
-    return true;
-  return false;
-}
-
-static bool take_config(const settings *s, station_config *c) {
-  int64_t settle = 60, rescan = 600, keep = 0, hook = 60;
-
-  *c = (station_config){.attempts = s->attempts ? (unsigned)s->attempts : 3,
-                        .delete_done = s->when_done && strcmp(s->when_done, "delete") == 0,
-                        .oldest_first = s->order && strcmp(s->order, "oldest") == 0,
-                        .once = s->once};
-  if ((s->settle && !parse_duration("settle", s->settle, &settle)) ||
-      (s->rescan && !parse_duration("rescan", s->rescan, &rescan)) ||
-      (s->keep && !parse_duration("keep", s->keep, &keep)) ||
-      (s->event_timeout && !parse_duration("event-timeout", s->event_timeout, &hook)) ||
-      (s->quota && !station_size("quota", s->quota, &c->quota)) ||
-      (s->min_free && !station_size("min-free", s->min_free, &c->min_free)))
-    return false;
-  c->settle_ms = settle * 1000;
-  c->rescan_ms = (rescan ? rescan : 1) * 1000;
-  c->keep_s = keep;
-  c->hook_ms = hook * 1000;
-  if ((s->include.count || s->exclude.count) &&
-      (c->delete_done || c->keep_s || c->quota || c->min_free)) {
-    usage_error("%s would delete files that --include or --exclude leave out, which were not "
-                "uploaded: leave the studies in done instead",
-                c->delete_done ? "--when-done delete"
-                : c->keep_s    ? "--keep"
-                : c->quota     ? "--quota"
-                               : "--min-free");
-    return false;
-  }
-  if (c->delete_done && c->quota) {
-    usage_error("--quota limits what stays in done, and --when-done delete leaves nothing there: "
-                "give one of them");
-    return false;
-  }
-  return !s->on_event || check_hook(s->on_event);
-}
-
-bool station_check(const settings *s) {
-  const char *institute, *environment;
-  station_config taken;
-
-  return take_config(s, &taken) && take_place(s, &institute, &environment);
-}
 
 /* Folders, project and the address of the metrics stay as they were. */
 static void reload(station *st) {
@@ -387,7 +256,7 @@ static void reload(station *st) {
   station_config fresh_config;
 
   os_manager_tell(OS_RELOADING, NULL);
-  if (parse_again(s) && take_config(s, &fresh_config) && open_report(st, s) &&
+  if (parse_again(s) && station_configure(s, &fresh_config) && station_open_report(st, s) &&
       (s->password_stdin || reconnect(st, s))) {
     st->s = s;
     st->config = fresh_config;
@@ -681,12 +550,12 @@ static int open_all(station *st) {
   int status = EXIT_FAILED;
   const settings *s = st->s;
 
-  if (!take_config(s, &st->config))
+  if (!station_configure(s, &st->config))
     return EXIT_USAGE;
   if (!take_place(s, &st->institute, &st->environment))
     return EXIT_USAGE;
   st->requests = os_requests_open();
-  if (st->requests == OS_NO_SOURCE || !open_roots(st) || !open_report(st, s))
+  if (st->requests == OS_NO_SOURCE || !open_roots(st) || !station_open_report(st, s))
     return EXIT_FAILED;
   if (!(st->line = line_open(s, st->environment, &status)))
     return status;

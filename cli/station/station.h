@@ -349,7 +349,9 @@ struct station {
   bool offline, key_warned, disk_warned;
   int64_t key_changed; /* modification time of its file */
 };
-int station_main(settings *s);         /* the exit status */
+int station_main(settings *s); /* the exit status */
+/* config.c: *c from the options. False: a mistake in them was reported. */
+bool station_configure(const settings *s, station_config *c);
 bool station_check(const settings *s); /* false: a mistake in the options was reported */
 station_counts station_count(const station *st);
 /* The cloud cannot be used: nothing is started for a while. */
@@ -357,6 +359,7 @@ void station_offline(station *st, igt_status status, const char *why);
 void station_online(station *st);
 /* Whether the project is known to have the institute of a study's path. */
 bool station_has_institute(const station *st, const char *path);
+bool station_open_report(station *st, const settings *s); /* false: reported */
 void station_report_item(station *st, const igt_transfer_item *item);
 
 #endif

@@ -37,7 +37,7 @@ igt_status igt__token_parse(const char *data, size_t n, igt_token **out, igt_err
 igt_status igt__token_encode(const char *user, const char *jwt, const igt__json *claims,
                              const char *csrf, const char *domain, char *page, igt_error *err);
 
-/* The writing half: one per file, for as long as it holds the lock. */
+/* The writer: one per file, for as long as it holds the lock. */
 typedef struct igt__token_holder igt__token_holder;
 /* Creates an empty file, or takes over one that nobody holds: a live token in it stays until the
  * first write, or permanently if there is none. IGT_E_TOKEN_FILE, and the file is unchanged: it is

@@ -3,52 +3,24 @@
  * that others may have placed there.
  *
  * A path is opened component by component with openat and O_NOFOLLOW (walk_down); the last
- * component is opened relative to its parent folder (parent_get). Open parent folders are kept in a
- * small cache, the least recently used being replaced. Probes find out whether the disk folds names
- * (igt__root_folds) and which names it can store (igt__root_names). Writing, renaming and removing
- * use the same parents. Local files of transfers (lib/transfer) and the token file (lib/auth) are
- * accessed through this; walk.c enumerates a tree. */
+ * component is opened relative to its parent folder (igt__root_parent). Open parent folders are
+ * kept in a small cache, the least recently used being replaced. root_change.c writes, renames and
+ * removes files relative to the same parents, root_probe.c finds out how the disk treats names.
+ * Local files of transfers (lib/transfer) are accessed through this; walk.c enumerates a tree. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "buf.h"
-#include "clock.h"
 #include "limits.h"
 #include "log.h"
 #include "mem.h"
 #include "os/os.h"
-#include "path.h"
+#include "root_internal.h"
 #include "str.h"
 
-/* As many studies as are transferred concurrently, and some more; a process has 1,024
- * descriptors. */
-#define CACHED_FOLDERS 160
 #define FOLDER_FLAGS (O_PATH | O_DIRECTORY)
-
-/* An open folder below the root. path "" is the root itself. */
-typedef struct folder {
-  char *path;
-  uint64_t hash; /* of path */
-  int fd;
-  unsigned users;
-  uint64_t used_at;
-  bool cached;
-} folder;
-
-struct igt__root {
-  char *path;
-  int fd;
-  pthread_mutex_t lock;
-  folder *cache[CACHED_FOLDERS];
-  /* Of their paths, contiguous: each file causes several searches. */
-  uint64_t hashes[CACHED_FOLDERS];
-  uint64_t clock;
-  bool tells_at_close, no_locks;
-  int folds, names; /* -1: not probed yet */
-  bool follows;     /* links below the root */
-};
 
 void igt__root_follow_links(igt__root *root) {
   root->follows = true;
@@ -151,7 +123,7 @@ static igt_status walk_down(igt__root *root, const char *path, bool make, int *o
 
 /* ---- the cache of open folders ---- */
 
-static void folder_free(folder *f) {
+static void folder_free(igt__root_folder *f) {
   igt__os_close(f->fd);
   igt__free(f->path);
   igt__free(f);
@@ -166,9 +138,9 @@ static uint64_t hash_path(const char *path) {
   return hash;
 }
 
-static folder *cache_find(igt__root *root, const char *path, uint64_t hash) {
+static igt__root_folder *cache_find(igt__root *root, const char *path, uint64_t hash) {
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
-    folder *f = root->hashes[i] == hash ? root->cache[i] : NULL;
+    igt__root_folder *f = root->hashes[i] == hash ? root->cache[i] : NULL;
     if (f && strcmp(f->path, path) == 0) {
       f->users++;
       f->used_at = ++root->clock;
@@ -179,10 +151,10 @@ static folder *cache_find(igt__root *root, const char *path, uint64_t hash) {
 }
 
 /* Replaces the least recently used folder; not cached if all are in use. */
-static void cache_add(igt__root *root, folder *f) {
+static void cache_add(igt__root *root, igt__root_folder *f) {
   size_t best = CACHED_FOLDERS;
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
-    folder *c = root->cache[i];
+    igt__root_folder *c = root->cache[i];
     if (c && c->users)
       continue;
     if (best == CACHED_FOLDERS || !c ||
@@ -201,7 +173,7 @@ static void cache_add(igt__root *root, folder *f) {
   f->used_at = ++root->clock;
 }
 
-static void cache_remove(igt__root *root, const folder *f) {
+static void cache_remove(igt__root *root, const igt__root_folder *f) {
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
     if (root->cache[i] == f) {
       root->cache[i]->cached = false;
@@ -210,7 +182,7 @@ static void cache_remove(igt__root *root, const folder *f) {
   }
 }
 
-static void folder_put(igt__root *root, folder *f, bool forget) {
+void igt__root_release(igt__root *root, igt__root_folder *f, bool forget) {
   pthread_mutex_lock(&root->lock);
   if (forget)
     cache_remove(root, f);
@@ -220,12 +192,12 @@ static void folder_put(igt__root *root, folder *f, bool forget) {
     folder_free(f);
 }
 
-static igt_status folder_get(igt__root *root, const char *path, bool make, folder **out,
+static igt_status folder_get(igt__root *root, const char *path, bool make, igt__root_folder **out,
                              igt_error *err) {
   path = igt__root_below(root, path);
   uint64_t hash = hash_path(path);
   pthread_mutex_lock(&root->lock);
-  folder *f = cache_find(root, path, hash);
+  igt__root_folder *f = cache_find(root, path, hash);
   pthread_mutex_unlock(&root->lock);
   if (f) {
     *out = f;
@@ -242,7 +214,7 @@ static igt_status folder_get(igt__root *root, const char *path, bool make, folde
     igt__os_close(fd);
     return igt__fail_memory(err);
   }
-  *f = (folder){.path = copy, .hash = hash, .fd = fd, .users = 1};
+  *f = (igt__root_folder){.path = copy, .hash = hash, .fd = fd, .users = 1};
   pthread_mutex_lock(&root->lock);
   cache_add(root, f);
   pthread_mutex_unlock(&root->lock);
@@ -250,9 +222,8 @@ static igt_status folder_get(igt__root *root, const char *path, bool make, folde
   return IGT_OK;
 }
 
-/* The folder that contains path's last component. */
-static igt_status parent_get(igt__root *root, const char *path, bool make, folder **out,
-                             const char **base, igt_error *err) {
+igt_status igt__root_parent(igt__root *root, const char *path, bool make, igt__root_folder **out,
+                            const char **base, igt_error *err) {
   path = igt__root_below(root, path);
   *base = igt__path_base(path);
   if (!**base || strcmp(*base, ".") == 0 || strcmp(*base, "..") == 0)
@@ -403,78 +374,6 @@ bool igt__root_has_no_locks(const igt__root *root) {
   return __atomic_load_n(&root->no_locks, __ATOMIC_RELAXED);
 }
 
-#define PROBE_TRIES 100
-
-static bool is_here(const igt__root *root, const char *name) {
-  igt__stat st;
-  char path[64];
-
-  snprintf(path, sizeof path, ".igtcloud-probe-%s", name);
-  return igt__os_statat(root->fd, path, &st, false) == 0;
-}
-
-/* Creates a hidden file of this name and checks whether it is found under the other names. The name
- * is constant, so that the next run removes what a killed one left. Another process may be probing:
- * the absence of the other names counts only while the file itself exists. */
-static bool probe(const igt__root *root, const char *name, const char *const *others, bool *made) {
-  char path[64];
-  bool found = false, there = false;
-
-  *made = false;
-  snprintf(path, sizeof path, ".igtcloud-probe-%s", name);
-  for (int i = 0; i < PROBE_TRIES && !found && !there; i++) {
-    int fd = igt__os_openat(root->fd, path, O_CREAT | O_EXCL | O_WRONLY, 0600);
-    if (fd < 0 && errno != EEXIST)
-      return false;
-    if (fd >= 0)
-      igt__os_close(fd);
-    *made = true;
-    for (const char *const *other = others; *other; other++)
-      found = found || is_here(root, *other);
-    there = is_here(root, name);
-  }
-  igt__os_unlinkat(root->fd, path);
-  return found;
-}
-
-static int probe_folds(const igt__root *root) {
-  static const char *const others[] = {"A\xc3\xa9", "ae\xcc\x81", NULL};
-  bool made;
-
-  return probe(root, "a\xc3\xa9", others, &made);
-}
-
-static int probe_names(const igt__root *root) {
-  static const char *const others[] = {"x:", NULL}, *const none[] = {NULL};
-  bool made;
-
-  if (probe(root, "x:.", others, &made))
-    return IGT__NAMES_PORTABLE; /* the trailing dot was dropped */
-  if (made)
-    return IGT__NAMES_POSIX;
-  /* Rejecting this name is significant only if another name is accepted. */
-  (void)probe(root, "x", none, &made);
-  return made ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
-}
-
-bool igt__root_folds(igt__root *root) {
-  pthread_mutex_lock(&root->lock);
-  if (root->folds < 0)
-    root->folds = probe_folds(root);
-  int folds = root->folds;
-  pthread_mutex_unlock(&root->lock);
-  return folds > 0;
-}
-
-igt__name_rules igt__root_names(igt__root *root) {
-  pthread_mutex_lock(&root->lock);
-  if (root->names < 0)
-    root->names = igt__os_has_portable_names() ? IGT__NAMES_PORTABLE : probe_names(root);
-  int names = root->names;
-  pthread_mutex_unlock(&root->lock);
-  return (igt__name_rules)names;
-}
-
 /* ---- access below the root ---- */
 
 static igt_status open_failed(const igt__root *root, const char *path, int os_error,
@@ -492,16 +391,16 @@ static igt_status open_below(igt__root *root, const char *path, int flags, mode_
                              bool make_dirs, int *fd, igt_error *err) {
   *fd = -1;
   for (int attempt = 0;; attempt++) {
-    folder *f;
+    igt__root_folder *f;
     const char *base;
-    igt_status status = parent_get(root, path, make_dirs, &f, &base, err);
+    igt_status status = igt__root_parent(root, path, make_dirs, &f, &base, err);
     if (status != IGT_OK)
       return status;
     *fd = igt__os_openat(f->fd, base, flags | no_follow(root) | O_NOCTTY | O_NONBLOCK, mode);
     int os_error = *fd < 0 ? errno : 0;
     /* Another process may have removed and recreated a cached folder. */
     bool stale = os_error == ENOENT && (flags & O_CREAT);
-    folder_put(root, f, stale);
+    igt__root_release(root, f, stale);
     if (*fd >= 0)
       return IGT_OK;
     if (!stale || attempt > 0)
@@ -545,7 +444,7 @@ igt_status igt__root_open_read(igt__root *root, const char *path, int *fd, igt__
 }
 
 igt_status igt__root_open_folder(igt__root *root, const char *path, int *fd, igt_error *err) {
-  folder *f;
+  igt__root_folder *f;
   igt_status status = folder_get(root, path, false, &f, err);
 
   *fd = -1;
@@ -553,7 +452,7 @@ igt_status igt__root_open_folder(igt__root *root, const char *path, int *fd, igt
     return status;
   *fd = igt__os_openat(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);
   int os_error = errno;
-  folder_put(root, f, false);
+  igt__root_release(root, f, false);
   return *fd >= 0 ? IGT_OK : igt__fail_errno(err, os_error, "cannot read the folder '%s'", path);
 }
 
@@ -573,26 +472,26 @@ igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, ch
 }
 
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err) {
-  folder *f;
+  igt__root_folder *f;
   igt_status status = folder_get(root, path, true, &f, err);
   if (status == IGT_OK)
-    folder_put(root, f, false);
+    igt__root_release(root, f, false);
   return status;
 }
 
 igt_status igt__root_stat(igt__root *root, const char *path, igt__stat *st, igt_error *err) {
-  folder *f;
+  igt__root_folder *f;
   const char *base;
-  igt_status status = parent_get(root, path, false, &f, &base, err);
+  igt_status status = igt__root_parent(root, path, false, &f, &base, err);
   if (status != IGT_OK)
     return status;
   int os_error = igt__os_statat(f->fd, base, st, root->follows) == 0 ? 0 : errno;
-  folder_put(root, f, false); /* a missing file does not mean a stale folder */
+  igt__root_release(root, f, false); /* a missing file does not mean a stale igt__root_folder */
   return os_error ? igt__fail_errno(err, os_error, "cannot read '%s'", path) : IGT_OK;
 }
 
 /* A broken link exists, but cannot be examined. */
-static igt_status look_failed(const igt__root *root, const folder *f, const char *base,
+static igt_status look_failed(const igt__root *root, const igt__root_folder *f, const char *base,
                               const char *path, int os_error, bool *found, igt_error *err) {
   igt__stat st;
 
@@ -608,7 +507,7 @@ static igt_status look_failed(const igt__root *root, const folder *f, const char
 igt_status igt__root_look(igt__root *root, const char *path, bool *found, igt__stat *st,
                           igt_error *err) {
   igt_error own = IGT_ERROR_INIT;
-  folder *f;
+  igt__root_folder *f;
   const char *base;
   igt_status status;
 
@@ -617,7 +516,7 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, igt__s
   if (!*igt__root_below(root, path))
     return igt__os_fstat(root->fd, st) == 0 ? IGT_OK
                                             : igt__fail_errno(err, errno, "cannot read '%s'", path);
-  status = parent_get(root, path, false, &f, &base, &own);
+  status = igt__root_parent(root, path, false, &f, &base, &own);
   if (status == IGT_E_COLLISION || own.os_error == ENOENT || own.os_error == ENOTDIR) {
     *found = false;
     return IGT_OK;
@@ -629,166 +528,19 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, igt__s
   }
   if (igt__os_statat(f->fd, base, st, root->follows) != 0)
     status = look_failed(root, f, base, path, errno, found, err);
-  folder_put(root, f, false);
+  igt__root_release(root, f, false);
   return status;
 }
 
 int igt__root_look_beyond(igt__root *root, const char *path, igt__stat *st) {
-  folder *f;
+  igt__root_folder *f;
   const char *base;
   igt_error err = IGT_ERROR_INIT;
   int why;
 
-  if (parent_get(root, path, false, &f, &base, &err) != IGT_OK)
+  if (igt__root_parent(root, path, false, &f, &base, &err) != IGT_OK)
     return err.os_error ? err.os_error : ENOENT;
   why = igt__os_statat(f->fd, base, st, true) == 0 ? 0 : errno;
-  folder_put(root, f, false);
+  igt__root_release(root, f, false);
   return why;
-}
-
-/* Errors of file systems that cannot rename over a file: some of FUSE, and foreign ones. */
-static bool may_not_replace(int os_error) {
-  return os_error == EEXIST || os_error == EPERM || os_error == EACCES || os_error == EINVAL ||
-         os_error == ENOSYS || os_error == EOPNOTSUPP;
-}
-
-/* Keeps the old file under another name until the new one is in place. */
-static int rename_aside(int from_fd, const char *from, int to_fd, const char *to) {
-  int why = errno;
-  igt__stat st;
-  char aside[48];
-
-  if (!may_not_replace(why) || igt__os_statat(to_fd, to, &st, false) != 0 || S_ISDIR(st.st_mode)) {
-    errno = why;
-    return -1;
-  }
-  snprintf(aside, sizeof aside, ".%016llx.igtpart", (unsigned long long)igt__jitter());
-  if (igt__os_renameat(to_fd, to, to_fd, aside) != 0) {
-    errno = why;
-    return -1;
-  }
-  if (igt__os_renameat(from_fd, from, to_fd, to) == 0) {
-    (void)igt__os_unlinkat(to_fd, aside);
-    return 0;
-  }
-  why = errno;
-  (void)igt__os_renameat(to_fd, aside, to_fd, to);
-  errno = why;
-  return -1;
-}
-
-static int rename_over(int from_fd, const char *from, int to_fd, const char *to) {
-  if (igt__os_renameat(from_fd, from, to_fd, to) == 0)
-    return 0;
-  return rename_aside(from_fd, from, to_fd, to);
-}
-
-static bool has_entry(int fd, const char *name) {
-  igt__os_dir *dir = igt__os_dir_open(fd);
-  const char *entry = NULL;
-  int ignored;
-
-  while (dir && (entry = igt__os_dir_next(dir, NULL, &ignored)) != NULL && strcmp(entry, name) != 0)
-    ;
-  if (dir)
-    igt__os_dir_close(dir);
-  return entry != NULL;
-}
-
-bool igt__root_is_stored_as(igt__root *root, const char *path) {
-  folder *f;
-  const char *base;
-  bool found;
-
-  if (parent_get(root, path, false, &f, &base, NULL) != IGT_OK)
-    return false;
-  found = has_entry(f->fd, base);
-  folder_put(root, f, false);
-  return found;
-}
-
-/* Another process that downloads the same may have come first. */
-static int rename_new(int from_fd, const char *from, int to_fd, const char *to) {
-  if (igt__os_rename_new(from_fd, from, to_fd, to) == 0)
-    return 0;
-  if (errno != EEXIST)
-    return -1;
-  if (has_entry(to_fd, to))
-    return rename_over(from_fd, from, to_fd, to);
-  errno = EEXIST;
-  return -1;
-}
-
-static igt_status rename_failed(const char *from, const char *to, bool only_new, int os_error,
-                                igt_error *err) {
-  if (os_error == EEXIST && only_new)
-    return igt__fail(err, IGT_E_COLLISION,
-                     "'%s' already exists under a name that this file system treats as the same",
-                     to);
-  if (os_error == EISDIR || os_error == ENOTEMPTY)
-    return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, not a file", to);
-  return igt__fail_errno(err, os_error, "cannot rename '%s' to '%s'", from, to);
-}
-
-static igt_status move(igt__root *root, const char *from, const char *to, bool only_new,
-                       igt_error *err) {
-  folder *f = NULL, *t = NULL;
-  const char *from_base, *to_base;
-  igt_status status = parent_get(root, from, false, &f, &from_base, err);
-  if (status != IGT_OK)
-    return status;
-  status = parent_get(root, to, true, &t, &to_base, err);
-  if (status == IGT_OK) {
-    int failed = only_new ? rename_new(f->fd, from_base, t->fd, to_base)
-                          : rename_over(f->fd, from_base, t->fd, to_base);
-    if (failed)
-      status = rename_failed(from, to, only_new, errno, err);
-    folder_put(root, t, status != IGT_OK);
-  }
-  folder_put(root, f, status != IGT_OK);
-  return status;
-}
-
-igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err) {
-  return move(root, from, to, false, err);
-}
-
-igt_status igt__root_rename_new(igt__root *root, const char *from, const char *to, igt_error *err) {
-  return move(root, from, to, true, err);
-}
-
-igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err) {
-  folder *f;
-  const char *base;
-  igt_status status = parent_get(root, path, false, &f, &base, err);
-  if (status != IGT_OK)
-    return status;
-  if (igt__os_unlinkat(f->fd, base) != 0)
-    status = igt__fail_errno(err, errno, "cannot remove '%s'", path);
-  folder_put(root, f, false);
-  return status;
-}
-
-igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
-                                mode_t mode, igt_error *err) {
-  char salt[24];
-  snprintf(salt, sizeof salt, "%016llx", (unsigned long long)igt__jitter());
-  char *temporary = igt__path_partial(path, salt);
-  if (!temporary)
-    return igt__fail_memory(err);
-  int fd;
-  igt_status status =
-      igt__root_open_file(root, temporary, O_CREAT | O_EXCL | O_WRONLY, mode, true, &fd, err);
-  if (status == IGT_OK) {
-    if (!igt__fd_write(fd, data, len))
-      status = igt__fail_errno(err, errno, "cannot write '%s'", path);
-    if (igt__os_close(fd) != 0 && status == IGT_OK)
-      status = igt__fail_errno(err, errno, "cannot write '%s'", path);
-    if (status == IGT_OK)
-      status = igt__root_rename(root, temporary, path, err);
-    if (status != IGT_OK)
-      (void)igt__root_unlink(root, temporary, NULL);
-  }
-  igt__free(temporary);
-  return status;
 }
