@@ -49,7 +49,7 @@ def on_screen(cloud, home, *command):
     terminal.wait_for(b"password: ")
     terminal.write(b"demo\n")
     terminal.wait_for(b"\n")
-    shown = len(terminal.text)
+    shown = terminal.seen
     terminal.end(30)
     return terminal.text[shown:].decode()
 
