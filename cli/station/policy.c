@@ -3,10 +3,12 @@
  * failed for good is moved to failed/ with a .reason file beside it. Both are renames within a file
  * system, so a study is always in exactly one place. A program that still writes to a study does
  * not notice the rename, so the study is checked again afterwards, and moved back if something was
- * written meanwhile. A deletion also begins with a rename, to
- * .igtcloud-station/deleting/DEPTH.NUMBER; if it is interrupted, the next start moves the study
- * back, to be verified again. DEPTH is the number of folders in the study's path, so that two
- * studies of the same name are never merged.
+ * written meanwhile. A deletion begins with a rename to .igtcloud-station/deleting/DEPTH.NUMBER,
+ * where the study is checked, and a second one to deleting/verified.NUMBER: from there on it is
+ * only deleted. The next start moves back what it finds in the former, which is whole, and deletes
+ * the latter, of which some may be gone: without its study.json the rest would be uploaded to
+ * another study. DEPTH is the number of folders in the study's path, so that two studies of the
+ * same name are never merged.
  *
  * In done/, only studies that this station has verified and moved there are ever deleted (--quota,
  * --keep, --min-free), and only if they have not changed since. */
@@ -18,6 +20,7 @@
 
 #define PATH_SIZE 8192
 #define TRASH ".igtcloud-station/deleting"
+#define VERIFIED "verified."
 #define SUFFIXES 1000
 #define AGAIN_MS 60000
 
@@ -131,6 +134,20 @@ static void recover_one(const watched *w, int trash, const char *name, int to, i
                 w->path, name, w->path);
 }
 
+/* The rest of a study that was checked before its deletion began. */
+static void delete_rest(const watched *w, const char *name) {
+  char path[PATH_SIZE];
+
+  (void)snprintf(path, sizeof path, TRASH "/%s", name);
+  if (tree_remove(w->path, path))
+    station_log(PRIORITY_NOTICE, "recovered", NULL,
+                "deleted the rest of a verified study, whose deletion was interrupted");
+  else
+    station_log(PRIORITY_WARNING, "stuck", NULL,
+                "cannot delete all of %s/%s, the rest of a verified study: %s", w->path, path,
+                strerror(errno));
+}
+
 void policy_recover(const watched *w) {
   int to = tree_open(w->path, "", false), trash = tree_open(w->path, TRASH, false), error;
   igt__os_dir *dir = trash >= 0 ? igt__os_dir_open(trash) : NULL;
@@ -140,6 +157,8 @@ void policy_recover(const watched *w) {
     int depth = (int)strtol(name, NULL, 10);
     if (depth >= 1)
       recover_one(w, trash, name, to, depth);
+    else if (strncmp(name, VERIFIED, strlen(VERIFIED)) == 0)
+      delete_rest(w, name);
   }
   if (dir)
     igt__os_dir_close(dir);
@@ -226,13 +245,40 @@ static void remove_empty(const char *root, const char *path, int levels) {
   }
 }
 
-/* Its folder in the trash is empty then. */
-static void delete_now(const study *s, const char *root, const char *path) {
-  if (tree_remove(root, path))
-    remove_empty(root, path, depth_of(s->path));
-  else
-    station_log(PRIORITY_WARNING, "stuck", s, "cannot delete all of %s/%s: %s", root, path,
-                strerror(errno));
+/* path: in the trash, below the watched folder. out: what there is to be deleted. */
+static bool mark_verified(const watched *w, const char *path, char out[PATH_SIZE]) {
+  size_t n = strlen(TRASH "/");
+  char folder[PATH_SIZE];
+
+  n += strcspn(path + n, "/");
+  (void)snprintf(folder, sizeof folder, "%.*s", (int)n, path);
+  for (int i = 1; i < SUFFIXES; i++) {
+    (void)snprintf(out, PATH_SIZE, TRASH "/" VERIFIED "%d", i);
+    if (rename_below(w->path, folder, w->path, out))
+      return true;
+    if (errno != EEXIST && errno != ENOTEMPTY)
+      return false;
+  }
+  return false;
+}
+
+/* What an error leaves is deleted at the next start. */
+static void delete_now(const study *s, const char *path) {
+  if (!tree_remove(s->in->path, path))
+    station_log(PRIORITY_WARNING, "stuck", s,
+                "cannot delete all of %s/%s: %s; it will be deleted at "
+                "the next start",
+                s->in->path, path, strerror(errno));
+}
+
+/* Out of the trash, which has a folder for each study. */
+static void undo_move(const station *st, const study *s, const char *root, const char *from) {
+  int error = errno;
+
+  move_back(s, root, from);
+  if (st->config.delete_done)
+    remove_empty(root, from, depth_of(s->path));
+  errno = error;
 }
 
 static void keep(watched *w, const study *s, const char *path) {
@@ -245,7 +291,7 @@ static void keep(watched *w, const study *s, const char *path) {
 bool policy_finish(station *st, study *s) {
   watched *w = s->in;
   const char *root = st->config.delete_done ? w->path : w->done;
-  char now[PATH_SIZE];
+  char now[PATH_SIZE], marked[PATH_SIZE];
   tree_state state;
 
   if (!tree_look(w->path, s->path, &state))
@@ -255,11 +301,15 @@ bool policy_finish(station *st, study *s) {
   if (st->config.delete_done ? !move_to_trash(s, now) : !move_to(s, root, "", now))
     return cannot_move(s, st->config.delete_done ? "deleted" : "moved to done");
   if (!is_same_study(root, now, s)) {
-    move_back(s, root, now);
+    undo_move(st, s, root, now);
     return settle_again(st, s, "was written to while it was moved");
   }
+  if (st->config.delete_done && !mark_verified(w, now, marked)) {
+    undo_move(st, s, root, now);
+    return cannot_move(s, "deleted");
+  }
   if (st->config.delete_done)
-    delete_now(s, root, now);
+    delete_now(s, marked);
   else
     keep(w, s, now);
   report_done(st, s);

@@ -10,6 +10,7 @@
 #include "station/station.h"
 
 #define DEPTH_MAX 64
+#define REMOVED_MAX (DEPTH_MAX + 8) /* the folders above a study, too */
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 #define NAME_SIZE 1024 /* Windows: 255 UTF-16 units */
 #define PATH_SIZE 8192
@@ -200,7 +201,7 @@ static bool remove_below(int dir, const char *name, int depth) {
   int fd = igt__os_openat(dir, name, OPEN_FOLDER, 0), error = errno;
   igt__os_dir *folder = fd >= 0 ? igt__os_dir_take(fd) : NULL;
   const char *entry;
-  bool good = folder && depth < DEPTH_MAX;
+  bool good = folder && depth < REMOVED_MAX;
 
   while (good && (entry = igt__os_dir_next(folder, NULL, &error)) != NULL) {
     if (igt__os_unlinkat(fd, entry) != 0)

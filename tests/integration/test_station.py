@@ -287,6 +287,33 @@ def test_a_deletion_that_was_interrupted(station, cloud):
     assert (left / "2.2/lab/two/c").read_text() == "old"
 
 
+def test_the_rest_of_a_deleted_study_is_never_uploaded(station, cloud):
+    """Its study.json may be gone, without which it would be another study."""
+    s = station("--when-done", "delete", "--trust-study-json")
+    deep = "/".join("d" * 62)
+    put(s.folder, {"lab/scan/a": "a", f"lab/scan/{deep}/b": "b", "lab/scan/study.json": '{"name": "real"}',
+                   ".igtcloud-station/deleting/verified.1/lab/scan/a": "a",
+                   ".igtcloud-station/deleting/verified.2": None})
+    s.once()
+    assert s.place().names() == ["real"] and s.tree() == {}
+    assert "deleted the rest of a verified study" in s.log
+    assert list((s.folder / ".igtcloud-station/deleting").iterdir()) == []
+
+
+def test_killed_while_it_deletes(station, cloud):
+    """Whatever is left then, it is no second study."""
+    s = station("--when-done", "delete", "--trust-study-json", rate=100)
+    files = {f"{n:03}": "x" for n in range(300)}
+    put(s.folder, {"lab/scan/study.json": '{"name": "real"}', **{f"lab/scan/{n}": t for n, t in files.items()}})
+    trash = s.folder / ".igtcloud-station/deleting"
+    s.start()
+    s.wait_for(lambda: trash.exists() and list(trash.iterdir()))
+    s.stop(signal.SIGKILL)
+    s.once()
+    s.place().is_whole("real", files)
+    assert s.place().names() == ["real"] and s.tree() == {} and list(trash.iterdir()) == []
+
+
 def test_done_below_an_institute(station, cloud):
     """The folder above it is not a study with everybody's files."""
     s = station("--done-folder", "lab/x/done")
