@@ -253,6 +253,22 @@ def test_an_import_whose_announcement_was_lost(cloud, igtcloud, up, name, ward, 
     assert {"Imp^One/S3", "Imp^One/S4"} <= set(ward.names())
 
 
+@pytest.mark.parametrize("how", ["removed", "left out"])
+def test_files_that_were_sent_and_never_announced_are_not_forgotten(cloud, igtcloud, up, name, ward, how):
+    put(up, {f"{name}/IM1": image("1.2.3")})
+    cloud.faults({"fault": "forbidden", "method": "POST", "path": "update-database", "times": 0})
+    igtcloud.run("upload", *IMPORT, up, "trial", status=SOME_FAILED)
+    cloud.clear()
+    options = [] if how == "removed" else ["--exclude", "*"]
+    if how == "removed":
+        (up / name / "IM1").unlink()
+    done = igtcloud.run("upload", *IMPORT, *options, up, "trial", status=SOME_FAILED)
+    assert "were not handed over" in done.err and ward.names() == ["P1/A"] and imported(cloud) == []
+    put(up, {f"{name}/IM1": image("1.2.3")})
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    assert ward.names() == ["Imp^One/S3", "P1/A"]
+
+
 # ---- studies whose files are of another category ----
 
 @pytest.mark.case("dicom-16")

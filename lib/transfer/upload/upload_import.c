@@ -30,6 +30,7 @@ typedef struct import {
   const igt_institute *institute;
   char *folder;
   igt__import_memory memory;
+  bool pending; /* an earlier run sent files and did not announce them */
 } import;
 
 /* ---- the journal ---- */
@@ -122,7 +123,7 @@ static igt_status choose_id(import *i, igt_error *err) {
 
   recall(i, state);
   if (strcmp(state, STARTED) == 0) {
-    i->memory.begun = true;
+    i->memory.begun = i->pending = true;
     return IGT_OK;
   }
   if (strcmp(state, ANNOUNCING) == 0 && !o->overwrite)
@@ -159,6 +160,21 @@ static import *import_new(igt__upload *u, const igt_institute *institute, const 
 
 /* ---- all files are finished ---- */
 
+/* Nothing of this run is to be announced. Files that were removed here, perhaps for a reason, are
+ * not imported unless others follow them, but neither are they forgotten. */
+static void see_pending(const import *i, igt__group *group) {
+  igt_error err = IGT_ERROR_INIT;
+
+  if (!i->pending)
+    return;
+  (void)igt__fail(
+      &err, IGT_E_GONE,
+      "an interrupted run uploaded files that were not handed over, and none of them is "
+      "uploaded from here now: put them back and run the same command again to import "
+      "them");
+  igt__group_failed(group, &err);
+}
+
 static void import_settled(igt__group *group) {
   import *i = group->owner;
   igt__run *run = &i->u->run;
@@ -168,8 +184,11 @@ static void import_settled(igt__group *group) {
   if (group->failed > i->memory.bad_names) {
     igt__run_message(run, IGT_E_SOME_FAILED, "%s was not started: not all files are uploaded",
                      group->label);
-  } else if (!group->dropped && !run->options.dry_run && (group->done_files || i->memory.resumed) &&
-             announce(i, &err) != IGT_OK) {
+  } else if (group->dropped || run->options.dry_run) {
+    /* nothing was sent, or a later run continues */
+  } else if (!group->done_files && !i->memory.resumed) {
+    see_pending(i, group);
+  } else if (announce(i, &err) != IGT_OK) {
     igt__error_prefix(&err, "all files are uploaded, but the import was not started");
     igt__error_append(&err, "; run the same command again to retry");
     igt__group_failed(group, &err);
