@@ -94,6 +94,41 @@ static bool remember_id(dicom_import *i, const char *kind, const char *scope, co
   return sbx_kv_put(i->server->store, kind, key, id, 0);
 }
 
+/* ---- whose study it is ---- */
+
+/* "ID\nNAME" of the patient whose images are in the study: not every type of study has a patient,
+ * nor every patient an id. Neither contains a line end (dicom_text.c). */
+static bool remember_patient(dicom_import *i, const char *study_id, const rest_dicom *d) {
+  char who[sizeof d->patient_id + sizeof d->patient_name];
+  snprintf(who, sizeof who, "%s\n%s", d->patient_id, d->patient_name);
+  return remember_id(i, "study-patient", study_id, "", who);
+}
+
+static const char *patient_member(const igt__json *study, const char *name) {
+  const char *text = igt__json_get_str(igt__json_get(study, "patient"), name);
+  return text ? text : "";
+}
+
+/* Copied and badly de-identified data have one Study Instance UID for several patients: no image is
+ * filed under another patient's study. Names decide where an id is missing. */
+static bool is_of_other_patient(dicom_import *i, const igt__json *study, const rest_dicom *d) {
+  char *known = known_id(i, "study-patient", igt__json_get_str(study, "studyDatabaseId"), "");
+  char *end = known ? strchr(known, '\n') : NULL;
+  const char *id = patient_member(study, "patientId"), *name = patient_member(study, "patientName");
+  bool other;
+  if (end) {
+    *end = '\0';
+    id = *id ? id : known;
+    name = *name ? name : end + 1;
+  }
+  if (*id && d->patient_id[0])
+    other = strcmp(id, d->patient_id) != 0;
+  else
+    other = *name && d->patient_name[0] && strcmp(name, d->patient_name) != 0;
+  igt__free(known);
+  return other;
+}
+
 static igt__json *study_make(dicom_import *i, const rest_dicom *d) {
   const char *institute = igt__json_get_str(i->institute, "id");
   igt__json *body = study_body(igt__json_get_str(i->institute, "studyType"), d);
@@ -101,7 +136,7 @@ static igt__json *study_make(dicom_import *i, const rest_dicom *d) {
   const char *id = igt__json_get_str(study, "studyDatabaseId");
   igt__json_free(body);
   if (study && sbx_doc_put(i->server->store, "study", id, institute, study) &&
-      remember_id(i, "study-uid", institute, d->study_uid, id))
+      remember_patient(i, id, d) && remember_id(i, "study-uid", institute, d->study_uid, id))
     return study;
   igt__json_free(study);
   return NULL;
@@ -113,13 +148,6 @@ static igt__json *study_of_uid(dicom_import *i, const rest_dicom *d) {
   igt__json *study = id ? sbx_doc_get(i->server->store, "study", id) : NULL;
   igt__free(id);
   return study;
-}
-
-/* Copied and badly de-identified data have one Study Instance UID for several patients: no image is
- * filed under another patient's study. */
-static bool is_of_other_patient(const igt__json *study, const rest_dicom *d) {
-  const char *id = igt__json_get_str(igt__json_get(study, "patient"), "patientId");
-  return id && *id && d->patient_id[0] && strcmp(id, d->patient_id) != 0;
 }
 
 /* ---- the series ---- */
@@ -242,7 +270,7 @@ static bool import_one(dicom_import *i, const char *key) {
   ssize_t n = pread(fd, i->buffer, BLOCK, 0);
   if (n > 0 && !rest_dicom_read(i->buffer, (size_t)n, &d)) {
     study = study_of_uid(i, &d);
-    bool stays = study && is_of_other_patient(study, &d);
+    bool stays = study && is_of_other_patient(i, study, &d);
     if (!study)
       study = study_make(i, &d);
     ok = stays || (study && series_ensure(i, study, &d) && target_key(i, study, &d, &object, &to) &&
@@ -307,7 +335,7 @@ typedef struct left_search {
 static const char *why_not_sorted(left_search *s, const rest_dicom *d) {
   dicom_import i = {s->server, s->institute};
   igt__json *study = study_of_uid(&i, d);
-  bool other = study && is_of_other_patient(study, d);
+  bool other = study && is_of_other_patient(&i, study, d);
   igt__json_free(study);
   return other ? "its Study Instance UID is that of another patient's study" : NULL;
 }

@@ -9,9 +9,10 @@ import pytest
 
 from test_rest_data import dicom, element
 from test_rest_rest import pixels
-from uploads import igt, institute, objects, put, seed
+from uploads import Place, epd, igt, institute, objects, put, seed
 
-SEED = seed(igt(*[institute(f"ward{n}") for n in range(120)]))
+SEED = seed(igt(*[institute(f"ward{n}") for n in range(120)]),
+            epd(*[institute(f"ward{n}") for n in range(120)], name="epd"))
 IMPORT = ["--category", "dicom"]
 DATA = pathlib.Path("/usr/lib/python3/dist-packages/pydicom/data")
 needs_pydicom = pytest.mark.skipif(not DATA.is_dir(), reason="python3-pydicom is not installed")
@@ -82,6 +83,36 @@ def test_one_study_uid_of_two_patients(igtcloud, up, name, ward):
     assert ward.names() == ["ANNA/S1"] and list(ward.contents("ANNA/S1", "0/")) == ["1.2.3.1/a"]
     reasons = left(ward)
     assert set(reasons) == {"b", "c"} and "another patient" in reasons["b"] and "UID" in reasons["c"]
+
+
+def without(image, number):
+    """Without this element of group 10."""
+    at = image.index(struct.pack("<HH", 0x10, number))
+    return image[:at] + image[at + 8 + int.from_bytes(image[at + 6:at + 8], "little"):]
+
+
+@pytest.mark.case("dicom-8")
+@pytest.mark.parametrize("first", [0, 0x20])
+def test_one_study_uid_of_two_patients_without_ids(igtcloud, up, name, ward, first):
+    """By their names, if one of them has no id."""
+    images = {n: dicom(n, "1.2.3", "1.2.3.1", n, "S1") for n in ("ANNA", "BERTA", "CLARA")}
+    put(up, {f"{name}/1": without(images["ANNA"], first) if first else images["ANNA"],
+             f"{name}/2": without(images["BERTA"], 0x20), f"{name}/3": images["CLARA"],
+             f"{name}/4": without(images["ANNA"], 0x20)})
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    assert ward.names() == ["ANNA/S1"] and set(ward.contents("ANNA/S1", "0/")) == {"1.2.3.1/1", "1.2.3.1/4"}
+    assert set(left(ward)) == {"2", "3"} and all("another patient" in r for r in left(ward).values())
+
+
+@pytest.mark.case("dicom-8")
+def test_one_study_uid_of_two_patients_whose_studies_have_no_patient(cloud, igtcloud, up, name):
+    """Studies of an EPD project have a name only."""
+    lab = Place(cloud, name, "epd")
+    put(up, {f"{name}/a": dicom("ANNA", "1.2.3", "1.2.3.1", "1", "S1"),
+             f"{name}/b": dicom("BERTA", "1.2.3", "1.2.3.1", "2", "S1")})
+    igtcloud.run("upload", *IMPORT, up, "epd")
+    assert lab.names() == ["ANNA"] and list(lab.contents("ANNA", "0/")) == ["1.2.3.1/a"]
+    assert list(left(lab)) == ["b"]
 
 
 def data_set(order, explicit):
