@@ -9,6 +9,7 @@ import pytest
 
 from igtcloud import SOME_FAILED, shown
 from sandbox import ROOT
+from test_disks import injected, on
 from test_rest_data import dicom
 from uploads import changes, epd, igt, institute, items, patient_study, put, seed
 
@@ -166,6 +167,20 @@ def test_another_slice_of_the_same_size_and_time(igtcloud, up, name, ward, how):
     os.utime(path, (1577836800, 1577836800))
     done = igtcloud.run("upload", "--json", *IMPORT, up, "trial")
     assert done.summary["filesDone"] == 1 and "Imp^Two/S4" in ward.names()
+
+
+@injected
+@pytest.mark.case("dicom-6")
+def test_another_disc_in_the_drive(igtcloud, up, name, ward):
+    """CDs have no change times, and what is written alike has the same inode numbers."""
+    path, env = up / name / "CD/IM1", on(up, ("clock", 1))
+    for study, sent in (("1.2.3", 1), ("1.2.4", 1), ("1.2.4", 0)):
+        put(up, {f"{name}/CD/IM1": image(study)})
+        os.utime(path, (1577836800, 1577836800))
+        inode = path.stat().st_ino
+        done = igtcloud.run("upload", "--json", *IMPORT, up, "trial", env=env)
+        assert done.summary["filesDone"] == sent and path.stat().st_ino == inode
+    assert {"Imp^One/S3", "Imp^One/S4"} <= set(ward.names())
 
 
 @pytest.mark.case("dicom-6")
