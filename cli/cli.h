@@ -172,13 +172,13 @@ bool is_kept(const igt_model *sent, const igt_model *study, bool quiet);
 /* options.c: fills s from argv, the environment and the profile; false: a usage error was
  * printed. */
 bool parse_options(const command *cmd, int argc, char **argv, settings *s);
-/* The same again, from the same arguments: a daemon reads its configuration again. The values of
- * the last one remain valid. */
+/* Parses the same arguments again, for a daemon that rereads its configuration. The values of the
+ * last one remain valid. */
 bool parse_again(settings *s);
 /* What was typed behind the command's name. */
 const char *const *typed_words(size_t *count);
-/* The words of an option that may stand before the command's name, with its value: 1 or 2; 0: it is
- * none. */
+/* How many words an option takes that may stand before the command's name: 1, or 2 with its value;
+ * 0: arg is no such option. */
 size_t global_option_words(const char *arg);
 /* The words of all options before the command's name: igtcloud --profile lab ls. */
 size_t leading_words(int argc, char **argv);
@@ -187,7 +187,7 @@ size_t leading_words(int argc, char **argv);
 void move_behind_name(char **argv, size_t n, size_t taken);
 /* An option of the command, or of all commands; NULL: there is none. */
 const option *command_option(const command *cmd, const char *name);
-/* settings_sources.c: where the option at this offset in settings has its value from, such as
+/* settings_sources.c: the source of the value of the option at this offset in settings, such as
  * "IGTCLOUD_USER"; NULL: it is not set. */
 const char *option_origin(size_t offset);
 bool is_from_profile(size_t offset);
@@ -334,7 +334,7 @@ bool is_from_keyring(void); /* the last password was */
 void offer_to_keep(const settings *s, const igt_identity *who);
 void keep_typed(void); /* for offer_to_keep */
 
-/* keyring.c: the desktop's. *why: NULL-terminated, valid if there is none. */
+/* keyring.c: the desktop's keyring. *why: NULL-terminated, valid if there is none. */
 bool keyring_is_available(const char **why);
 bool keyring_read(const char *domain, const char *user, char *out, size_t cap);
 bool keyring_store(const char *domain, const char *user, const char *password);
@@ -349,7 +349,7 @@ bool read_password(char *out, size_t cap); /* one line of standard input */
 /* signals.c: the first INT, TERM or HUP sets the flag, the second ends the process. */
 bool catch_signals(igt_cancel *cancel);
 int caught_signal(void);
-/* From the start of the program on SIGUSR1 ends nothing. */
+/* From now on SIGUSR1 does not end the process; called at the start. */
 void catch_questions(void);
 /* SIGUSR1 has come since the last call. */
 bool progress_is_asked_for(void);
@@ -476,7 +476,7 @@ igt_status listing_row(listing *l, const igt_model *model, const char *path, con
 igt_status listing_row_with(listing *l, const igt_model *model, const char *path, const char *name,
                             const igt_field_text *more, size_t count);
 bool listing_sorts(const listing *l);
-/* --limit is reached: a row more is IGT_E_CANCELLED. */
+/* --limit is reached: another row returns IGT_E_CANCELLED. */
 bool listing_is_full(const listing *l);
 /* A row that is not a model: its fields. */
 igt_status listing_fields(listing *l, const igt_field_text *fields, size_t count);

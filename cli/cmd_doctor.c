@@ -316,7 +316,7 @@ static bool open_cloud(doctor *d) {
  * mistake. */
 static void skip_sign_in(doctor *d) {
   found(d, "sign-in", VERDICT_SKIPPED, NULL,
-        "the configuration has a mistake: correct it first, see above");
+        "the configuration has errors: correct them first (see above)");
 }
 
 /* Without a mistake the cloud is the default one, or the one of the running login. */

@@ -354,8 +354,8 @@ static int cmd_ls(settings *s) {
   if (!check_dates(s) || !select_studies(s, &selection))
     return EXIT_USAGE;
   if (!s->details && (s->ext || selects_files(s)))
-    return usage_error("files are chosen where they are counted: add -l; `igtcloud find` lists "
-                       "those that pass");
+    return usage_error(
+        "options that choose files require -l, which counts them; `igtcloud find` lists files");
   selection.start = s->start;
   selection.end = s->end;
   if (!place_open(&p, s, s->argument_count ? s->arguments[0] : "", &status))

@@ -282,9 +282,9 @@ const command study_set_command = {"study set",
                                    2,
                                    MAX_ARGUMENTS,
                                    "set fields of a study",
-                                   "Sets the given fields and leaves the others unchanged. A cloud "
-                                   "that accepts the change without\n"
-                                   "making it is an error.\n\n" ASSIGNED,
+                                   "Sets the given fields and leaves the others unchanged. If the "
+                                   "cloud accepts the change\n"
+                                   "but does not make it, that is an error.\n\n" ASSIGNED,
                                    study_options,
                                    true,
                                    cmd_set};

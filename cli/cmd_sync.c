@@ -191,7 +191,7 @@ static int cmd_sync(settings *s) {
     return usage_error("--delete deletes local files, when the cloud is the source; `igtcloud rm` "
                        "deletes in the cloud");
   if (s->max_delete && !s->delete_extra)
-    return usage_error("--max-delete is for --delete");
+    return usage_error("--max-delete requires --delete");
   select_files(s, &x.selection, &x.categories);
   if (!x.down && s->category.count > 1)
     return usage_error("an upload takes only one --category");

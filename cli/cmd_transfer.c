@@ -150,7 +150,7 @@ static const option download_options[] = {
     {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
      "only the project's own files, into TARGET_FOLDER/files"},
     MODIFIED_DATE_OPTION,
-    MANIFEST_OPTION("exactly the files of this manifest, of the cloud and project that it names"),
+    MANIFEST_OPTION("exactly the files of this manifest, from the cloud and project that it names"),
     PORTABLE_NAMES_OPTION,
     MOVING_OPTIONS,
     END_OF_OPTIONS};
@@ -310,7 +310,7 @@ static bool take_csv(const settings *s, igt_csv_options *o, igt_filters *filters
   o->filters = filters;
   if (o->files || !selects_files(s))
     return true;
-  usage_error("files can be chosen only where they are listed: add --files");
+  usage_error("options that choose files require --files");
   return false;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything below a place of the cloud: resolves the path as `ls` does, runs igt_list_studies from
  * the node it found, and counts on the terminal what has been seen meanwhile. Studies whose files
- * cannot be listed are reported here, and the rest goes on. du, tree, find and `ls -l` are made of
+ * cannot be listed are reported here, and the rest goes on. du, tree, find and `ls -l` are built on
  * it. */
 #include "scan.h"
 

@@ -204,7 +204,7 @@ static bool is_other_variable(const variable_search *find) {
 
 #define PASSWORD_VARIABLE "IGTCLOUD_PASSWORD"
 
-/* A variable with a slip in its name would leave its option unset without a word. */
+/* A misspelled variable would silently leave its option unset. */
 static bool check_variable(const char *variable) {
   variable_search find = {.name = variable, .length = strcspn(variable, "=")};
   char hint[80], name[64];
@@ -225,7 +225,7 @@ static bool check_variable(const char *variable) {
     (void)variable_of(&(option){.name = find.best.name}, name, sizeof name);
     find.best.name = name;
   }
-  usage_error("the variable %.*s belongs to no option%s", (int)find.length, variable,
+  usage_error("unknown variable %.*s%s", (int)find.length, variable,
               suggestion_text(&find.best, hint, sizeof hint));
   return false;
 }

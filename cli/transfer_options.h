@@ -147,7 +147,7 @@
        AT(modified_until),                                                                         \
        "TIME",                                                                                     \
        NULL,                                                                                       \
-       "only studies changed until then"},                                                         \
+       "only studies changed no later than this"},                                                 \
       {"limit", 0, OPTION_NUMBER, AT(limit), "N", NULL, "at most N studies"}, {                    \
     "newest", 0, OPTION_FLAG, AT(newest), NULL, NULL,                                              \
         "newest studies first; with --limit only the N newest"                                     \
@@ -203,7 +203,8 @@
    NULL,                                                                                           \
    "skip files changed more recently than 90s, 10m, 2h, 1d, 4w"},                                  \
   {                                                                                                \
-    "max-age", 0, OPTION_TEXT, AT(max_age), "DURATION", NULL, "skip files changed longer ago"      \
+    "max-age", 0, OPTION_TEXT, AT(max_age), "DURATION", NULL,                                      \
+        "skip files changed longer ago than this"                                                  \
   }
 
 /* Of commands that look at all files below a place (scan.h). */

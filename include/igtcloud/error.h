@@ -30,7 +30,7 @@ typedef enum igt_status {
   IGT_E_INTERNAL = -1,    /**< a defect in this library; please report it */
   IGT_E_NO_MEMORY = -2,   /**< out of memory */
   IGT_E_INVALID = -3,     /**< an argument or option is wrong */
-  IGT_E_CANCELLED = -4,   /**< igt_cancel() was called */
+  IGT_E_CANCELLED = -4,   /**< igt_cancel_set() was called */
   IGT_E_UNSUPPORTED = -5, /**< the server or the platform cannot do this */
   IGT_E_LIMIT = -6,       /**< a limit (size, depth, count) was exceeded */
 

@@ -3,7 +3,7 @@
 #define IGTCLOUD_EXPORT_H
 
 /**
- * @file What declarations of this library are written with: IGT_EXTERN exports a function,
+ * @file Macros for the declarations of this library: IGT_EXTERN exports a function,
  * IGT_MUST_USE warns of a result that is ignored, IGT_PRINTF checks a format, and IGT_SIZED
  * initializes a struct that may grow.
  */

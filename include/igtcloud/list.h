@@ -3,8 +3,8 @@
 #define IGTCLOUD_LIST_H
 
 /**
- * @file The studies of a project with their files, as a stream: what `igtcloud du`, `tree` and
- * `find` are made of. igt_csv() (transfer.h) writes the same list as CSV.
+ * @file The studies of a project with their files, as a stream: `igtcloud du`, `tree` and `find`
+ * are built on it. igt_csv() (transfer.h) writes the same list as CSV.
  *
  * Callbacks run on the calling thread, in the cloud's order, and may not call back into the
  * library, except igt_cancel_set(). What they are given belongs to the library and is valid during

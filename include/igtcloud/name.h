@@ -2,7 +2,7 @@
 #ifndef IGTCLOUD_NAME_H
 #define IGTCLOUD_NAME_H
 
-/** @file Names as people type them. */
+/** @file Names as users type them. */
 
 #include <stddef.h>
 

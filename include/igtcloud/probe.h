@@ -5,12 +5,11 @@
 /**
  * @file Measures what transfers depend on, for diagnoses such as `igtcloud doctor`: the connection
  * to the cloud, the store, a folder's file system, and the journal. Each call examines one thing,
- * changes nothing that lasts, and fills in a struct of the caller as far as it got, also when it
- * fails.
+ * leaves nothing behind, and fills in the caller's struct as far as it got, also when it fails.
  *
- * All calls block, but for the limits that each one states, and may run on any thread. Texts are
- * NUL-terminated, truncated where they do not fit, and "" if unknown. Errors beside the named ones:
- * IGT_E_INVALID (a result without its size), IGT_E_NO_MEMORY, IGT_E_CANCELLED.
+ * All calls block, at most as long as the limits that they state, and may run on any thread. Texts
+ * are NUL-terminated, truncated where they do not fit, and "" if unknown. Errors beside the named
+ * ones: IGT_E_INVALID (a result without its size), IGT_E_NO_MEMORY, IGT_E_CANCELLED.
  */
 
 #include <stdint.h>
@@ -25,7 +24,7 @@ extern "C" {
 
 /** How far a connection got. */
 typedef enum igt_probe_stage {
-  IGT_PROBE_NAME = 1, /**< the host's name, or the proxy's, was to be resolved */
+  IGT_PROBE_NAME = 1, /**< resolving the host's name, or the proxy's */
   IGT_PROBE_CONNECT,  /**< connecting to the host or the proxy; the proxy's own connection */
   IGT_PROBE_TLS,      /**< the handshake, and verifying the certificate */
   IGT_PROBE_RESPONSE, /**< waiting for a response */
@@ -36,7 +35,7 @@ typedef struct igt_server_info {
   size_t size;           /**< set by IGT_SERVER_INFO_INIT */
   char host[300];        /**< "host", or "host:port" */
   char proxy[300];       /**< "host:port" of the proxy, without its password; "": none */
-  char proxy_source[64]; /**< what named the proxy: "--proxy", or the variables */
+  char proxy_source[64]; /**< where the proxy was set: "--proxy", or the variables */
   char address[64];      /**< that was connected to: the proxy's, if there is one */
   igt_probe_stage stage; /**< reached; where it failed after an error */
   bool is_encrypted;     /**< https */
@@ -106,7 +105,7 @@ typedef struct igt_folder_info {
   bool space_known; /**< the system knows the next two: */
   uint64_t free_bytes;
   uint64_t total_bytes;
-  bool is_local;    /**< writes fail when they fail, as on a local disk */
+  bool is_local;    /**< write() reports a failed write, as on a local disk; else perhaps close() */
   bool is_writable; /**< a file could be created and written; the others are unknown otherwise */
   bool has_locks;   /**< flock */
   bool can_reserve; /**< fallocate */

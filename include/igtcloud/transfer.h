@@ -224,8 +224,8 @@ IGT_EXTERN void igt_transfer_options_init(igt_transfer_options *options, size_t 
  * pattern '*' and '?' do not match '/', "**" does, [a-z] is a set, '\\' quotes the next character.
  *
  * If any criterion is set from `studies` on (but `limit` and `newest`), and no study matches, the
- * call fails as IGT_E_NOT_FOUND; an entry of `studies` or a line of `studies_from` that matched no
- * study, while others did, is a study that failed.
+ * call fails with IGT_E_NOT_FOUND; an entry of `studies` or a line of `studies_from` that matched
+ * no study, while others did, is a study that failed.
  */
 typedef struct igt_study_selection {
   size_t size;                   /**< set by IGT_STUDY_SELECTION_INIT */
@@ -256,7 +256,7 @@ typedef struct igt_study_selection {
    * without either passes. Uploads: the newest modification time in the study's folder. */
   const char *modified_since;
   const char *modified_until; /**< the same, inclusive, without "last"; a date means its end */
-  uint64_t limit;             /**< not more than so many studies; the rest is not read. 0: all */
+  uint64_t limit;             /**< at most this many studies; the rest is not read. 0: all */
   bool newest; /**< newest first: by datetime or studyDate, else createdOn; uploads: by the newest
                     modification time. Reads the whole list first */
 } igt_study_selection;

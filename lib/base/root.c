@@ -486,7 +486,7 @@ igt_status igt__root_stat(igt__root *root, const char *path, igt__stat *st, igt_
   if (status != IGT_OK)
     return status;
   int os_error = igt__os_statat(f->fd, base, st, root->follows) == 0 ? 0 : errno;
-  igt__root_release(root, f, false); /* a missing file does not mean a stale igt__root_folder */
+  igt__root_release(root, f, false); /* a missing file does not mean a stale folder */
   return os_error ? igt__fail_errno(err, os_error, "cannot read '%s'", path) : IGT_OK;
 }
 

@@ -17,7 +17,7 @@
  * set). In both cases own has the defaults. */
 igt_status igt__options_read(void *own, size_t own_size, const void *theirs, const char *name,
                              igt_error *err);
-/* The same, only checked: for who reads members by their offset. */
+/* The same, only checked: for callers that read members by their offset. */
 igt_status igt__options_check(size_t own_size, const void *theirs, const char *name,
                               igt_error *err);
 

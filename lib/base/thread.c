@@ -83,7 +83,7 @@ bool igt__cond_wait_for(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms
 
 /* ---- waits of blocking calls ---- */
 
-/* A person who pressed Ctrl-C does not notice the delay, and a call that takes less never pays. */
+/* A user who pressed Ctrl-C does not notice the delay, and a call that takes less never pays. */
 #define HOOK_MS 50
 
 static _Thread_local struct {

@@ -74,7 +74,7 @@ static igt_status post(igt_client *client, const char *organization_id, const ch
   return status;
 }
 
-/* The request reached the cloud, perhaps, and the only copy of the key was in the response. */
+/* The request may have reached the cloud, and the only copy of the key was in the response. */
 static bool may_be_created(igt_status status) {
   static const igt_status unknown[] = {IGT_E_CANCELLED, IGT_E_TIMEOUT, IGT_E_NETWORK,
                                        IGT_E_PROTOCOL,  IGT_E_SERVER,  IGT_E_PARSE,

@@ -133,7 +133,7 @@ static igt_status upload(probe *p, uint64_t n, igt_error *err) {
   igt_status status = data ? create(p, &id, err) : igt__fail_memory(err);
 
   if (status == IGT_OK) {
-    if (!igt__random(data, n)) /* compresses to nothing otherwise, where something compresses */
+    if (!igt__random(data, n)) /* random bytes do not compress on the way */
       memset(data, 'x', n);
     status = send(p, id, data, n, err);
     p->out->upload_abort = abandon(p, id);

@@ -299,7 +299,7 @@ static void explain_foreign(igt__s3_request *req, igt_error *err) {
     err->http_status = http_status;
     return;
   }
-  snprintf(err->text, sizeof err->text, "S3 answered HTTP %d%s: %s", http_status,
+  snprintf(err->text, sizeof err->text, "S3 responded with HTTP %d%s: %s", http_status,
            nothing ? " without saying why" : "", igt_status_text(err->status));
 }
 

@@ -200,7 +200,7 @@ def test_set_refuses_what_would_not_be_read_back(run, home, key, value, said):
     (["ls", "--jsno"], {}, "did you mean '--json'?"),
     (["ls"], {"IGTCLOUD_CONECTIONS": "1"}, "did you mean 'IGTCLOUD_CONNECTIONS'?"),
     (["ls"], {"IGTCLOUD_PASSWORD": "secret"}, "passwords are not read from IGTCLOUD_PASSWORD"),
-    (["ls"], {"IGTCLOUD_ZZZ": "1"}, "the variable IGTCLOUD_ZZZ belongs to no option"),
+    (["ls"], {"IGTCLOUD_ZZZ": "1"}, "unknown variable IGTCLOUD_ZZZ"),
     (["ls", "--profile", "labb"], {}, "has no profile 'labb'; did you mean 'lab'?"),
 ])
 def test_did_you_mean(run, file, arguments, env, said):

@@ -91,7 +91,7 @@ def test_filters_choose_what_is_listed(igtcloud, tmp_path, choice):
 
 def test_csv_without_files(igtcloud):
     done = igtcloud.run("csv", "--min-size", "1", "-", "trial", status=USAGE)
-    assert "add --files" in done.err
+    assert "require --files" in done.err
 
 
 @pytest.mark.parametrize("choice", CHOICES)

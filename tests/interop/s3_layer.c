@@ -151,7 +151,7 @@ static void refused(igt__s3_request *req, igt_status status, int http_status, co
     assert_ptr_equal(strstr(err.text, "S3 says: "), err.text);
     assert_non_null(strstr(err.text, igt_status_text(status))); /* this store sends no message */
   } else {
-    assert_ptr_equal(strstr(err.text, "S3 answered HTTP "), err.text);
+    assert_ptr_equal(strstr(err.text, "S3 responded with HTTP "), err.text);
   }
   assert_int_equal(req->http_status, http_status);
   igt__s3_request_finish(req);

@@ -506,7 +506,7 @@ static void test_responses_that_are_none(void **state) {
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     http_server_add(f->server, (http_response){.headers = bad[i].headers, .body = bad[i].body});
     if (sign_in(f) == IGT_OK)
-      fail_msg("taken: answer %zu", i);
+      fail_msg("accepted: response %zu", i);
     assert_true(f->err.status == IGT_E_PROTOCOL || f->err.status == IGT_E_PARSE);
     assert_int_equal(identity(f).source, IGT_SESSION_NONE);
   }

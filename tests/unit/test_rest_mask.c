@@ -68,7 +68,7 @@ static void test_refused(void **state) {
     char why[128] = "";
     igt__json *mask = rest_mask_parse(cases[i], why, sizeof why);
     if (mask)
-      fail_msg("\"%s\" was taken", cases[i]);
+      fail_msg("\"%s\" was accepted", cases[i]);
     assert_non_null(strstr(why, "X-Fields"));
   }
 }

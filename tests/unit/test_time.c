@@ -59,7 +59,7 @@ static void test_refused(void **state) {
   igt_time t;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     if (igt__time_parse(bad[i], &t))
-      fail_msg("'%s' was taken", bad[i]);
+      fail_msg("'%s' was accepted", bad[i]);
   }
   assert_false(igt__time_parse(NULL, &t));
 }

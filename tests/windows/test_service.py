@@ -141,7 +141,7 @@ def test_what_windows_is_told(service):
     (["install", ".", "p", "--settle", "soon"], USAGE, "settle"),
     (["install", ".", "p", "--password-command", "x", "--proxy", "http://u:secret@proxy"], USAGE, "its password"),
     (["remove", "no-such-service"], NOT_FOUND, "there is no service 'no-such-service'"),
-    (["remove", "rpcss"], FAILED, "is no station of igtcloud"),
+    (["remove", "rpcss"], FAILED, "is not an igtcloud station"),
 ])
 def test_mistakes(service, words, status, text):
     said = service.run(*words, status=status)
@@ -150,7 +150,7 @@ def test_mistakes(service, words, status, text):
 
 def test_installed_twice(service):
     service.install()
-    assert "there is a service" in service.install(status=FAILED)
+    assert "already exists" in service.install(status=FAILED)
 
 
 def test_the_command_of_a_service_alone(service):

@@ -145,7 +145,7 @@ bool reader_is_gone(void) {
   return caught == SIGPIPE;
 }
 
-/* SIGPIPE has told, unless whoever started this had it ignored. */
+/* SIGPIPE has reported it, unless this process was started with it ignored. */
 void os_note_broken_pipe(void) {}
 
 void end_as_by_pipe(void) {

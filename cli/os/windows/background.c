@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* login --background: Windows has no fork, so the program starts itself again with the same
  * arguments. The child inherits the console, on which it may have to ask, and the standard streams,
- * and one end of a pipe, whose number READY names. Once signed in it writes to the pipe and lets go
- * of everything that it inherited. The parent waits for that, or for the child's end. */
+ * and one end of a pipe, whose number READY names. Once signed in it writes to the pipe and closes
+ * everything that it inherited. The parent waits for that, or for the child's end. */
 #include "cli.h"
 
 #include "os/windows/system.h"

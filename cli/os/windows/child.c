@@ -170,5 +170,5 @@ const char *os_cannot_run(const char *program) {
   for (size_t i = 0; S_ISREG(st.st_mode) && end && i < sizeof ends / sizeof *ends; i++)
     if (_stricmp(end, ends[i]) == 0)
       return NULL;
-  return "it is no .exe, .com, .bat or .cmd file";
+  return "it is not a .exe, .com, .bat or .cmd file";
 }

@@ -191,14 +191,14 @@ static int complain_of(const char *what, const char *name, DWORD why) {
   switch (why) {
   case ERROR_ACCESS_DENIED:
     complain(IGT_E_PERMISSION,
-             "cannot %s the service '%s': this takes an administrator; open the "
+             "cannot %s the service '%s': this requires an administrator; open the "
              "terminal with \"Run as administrator\"",
              what, name);
     break;
   case ERROR_SERVICE_EXISTS:
   case ERROR_DUPLICATE_SERVICE_NAME:
     complain(IGT_E_INVALID,
-             "there is a service '%s' already: remove it with `igtcloud station "
+             "a service '%s' already exists: remove it with `igtcloud station "
              "remove`, or give this one another name with --service-name",
              name);
     break;
@@ -207,8 +207,8 @@ static int complain_of(const char *what, const char *name, DWORD why) {
     return EXIT_NOT_FOUND;
   case ERROR_SERVICE_MARKED_FOR_DELETE:
     complain(IGT_E_INVALID,
-             "the service '%s' is being removed: close what shows it, such as the "
-             "list of services, and try again",
+             "the service '%s' is being removed: close the list of services and whatever else "
+             "shows it, and try again",
              name);
     break;
   case ERROR_INVALID_SERVICE_ACCOUNT:
@@ -375,6 +375,6 @@ int service_remove(const char *name) {
   free(wide);
   if (!foreign)
     return why == ERROR_SUCCESS ? EXIT_DONE : complain_of("remove", name, why);
-  complain(IGT_E_INVALID, "the service '%s' is no station of igtcloud", name);
+  complain(IGT_E_INVALID, "the service '%s' is not an igtcloud station", name);
   return EXIT_FAILED;
 }

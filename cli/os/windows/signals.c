@@ -129,8 +129,8 @@ void os_note_broken_pipe(void) {
   atomic_store(&pipe_broke, true);
 }
 
-/* Writing to a pipe without a reader fails, and nothing else tells: stdout, or who writes past it.
- */
+/* Writing to a pipe without a reader fails, and nothing else reports it: stdout, or whoever writes
+ * past it. */
 bool reader_is_gone(void) {
   return (ferror(stdout) || atomic_load(&pipe_broke)) &&
          GetFileType((HANDLE)_get_osfhandle(1)) == FILE_TYPE_PIPE;

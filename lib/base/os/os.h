@@ -43,10 +43,10 @@ int igt__os_sync_all(int fd);
 /* Before it: hands a complete file to the disk where _sync_all covers only what was handed over. */
 int igt__os_write_back(int fd);
 int igt__os_set_mtime(int fd, int64_t seconds);
-/* A file that ends with its descriptor, in a folder, or in memory. */
+/* A file that disappears with its descriptor, in a folder, or in memory. */
 int igt__os_temporary(const char *folder);
 int igt__os_memory_file(void);
-/* By which igt__os_open opens the same file again, while fd is open. */
+/* A path by which igt__os_open opens the same file again, while fd is open. */
 int igt__os_path_of(int fd, char *out, size_t cap);
 int igt__os_stat(const char *path, igt__stat *st);
 int igt__os_lstat(const char *path, igt__stat *st);
@@ -59,7 +59,7 @@ bool igt__os_is_separator(char c); /* of a path that a user gave */
 char *igt__os_full_path(const char *path);
 /* Where temporary files go: TMPDIR, or what this system has in its place. */
 const char *igt__os_temporary_folder(void);
-/* Where a program keeps what it knows of earlier runs. False: not known. */
+/* The folder for a program's state. False: not known. */
 bool igt__os_state_folder(char *out, size_t cap);
 /* Without links and relative parts; free() it. NULL: errno. */
 char *igt__os_real_path(const char *path);
@@ -131,7 +131,8 @@ igt__os_dir *igt__os_dir_take(int fd);
 const char *igt__os_dir_next(igt__os_dir *dir, igt__os_kind *kind, int *os_error);
 void igt__os_dir_close(igt__os_dir *dir);
 
-/* Whether writes fail at once when they fail, as on a local disk; not so over a network. */
+/* Whether a failed write is reported by the write itself, as on a local disk; over a network
+ * perhaps only by close. */
 bool igt__os_is_local_disk(int fd);
 
 /* ---- pipes that the user named ---- */
@@ -161,14 +162,15 @@ int igt__os_wake_open(igt__os_socket ends[2]);
 void igt__os_wake(igt__os_socket end);
 void igt__os_wake_drain(igt__os_socket end);
 void igt__os_wake_close(igt__os_socket ends[2]);
-/* Of `up` bytes that a connection was given since the mark: those that the other side has received.
- * On a slow line the kernel keeps some for seconds. All of them where a system cannot say. */
+/* How many of the `up` bytes that a connection was given since the mark the other side has
+ * received. On a slow line the kernel keeps some for seconds. All of them where a system cannot
+ * say. */
 uint64_t igt__os_mark_received(igt__os_socket fd);
 uint64_t igt__os_received(igt__os_socket fd, uint64_t mark, uint64_t up);
 /* Of a new connection: the kernel buffers no more than `unsent` bytes that were not sent, and
  * segments have at most `segment` bytes (0: the line's own size). Hints. */
 void igt__os_tune_socket(igt__os_socket fd, int unsent, int segment);
-/* What a failed connection's error number, as curl returns it, is called, such as "Connection
+/* The text for a failed connection's error number, as curl returns it, such as "Connection
  * refused"; *number becomes errno's. */
 const char *igt__os_socket_error(int *number);
 /* 4 or 6 with the address in network order, 0: a name. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Filters of files. Each pattern, rule and name remembers whether it selected a path in the whole
- * run, so that a slip in one is reported instead of looking like an empty project; flags are
+ * run, so that a typo in one is reported instead of looking like an empty project; flags are
  * atomic, since studies are planned by several threads. Names are looked up in a map, because a
  * list may have a hundred thousand of them. Called by the planners of download, upload, verify and
  * csv, through plan.h where there is a run. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Transfers as handles (igtcloud/transfer.h): the job's thread, the queue between it and the
- * program's thread, and the descriptor that says when the queue is worth a look. handle.h shows the
- * ways. The descriptor is written when the first thing waits and read when all was delivered, not
- * for each event; after the end it stays readable.
+ * program's thread, and the descriptor that says when the queue is worth a look. handle.h has a
+ * diagram. The descriptor is written when the first thing waits and read when all was delivered,
+ * not for each event; after the end it stays readable.
  *
  * igt_download, igt_upload, igt_verify and igt_csv make a transfer, with their job's run function
  * and copies of their options; the blocking forms are igt__transfer_run around it. */

@@ -18,7 +18,7 @@
 
 struct igt__event;
 
-/* What it is that runs. run is called on the job's thread, once; release frees the job, after run
+/* The job of a transfer. run is called on the job's thread, once; release frees the job, after run
  * or without it. Summaries are filled in by run: see igt__transfer_summary. */
 typedef struct igt__transfer_kind {
   igt_status (*run)(igt_transfer *transfer, void *job, igt_error *err);

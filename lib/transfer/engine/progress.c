@@ -11,7 +11,7 @@
 
 /* Over the last three seconds or so: steady enough to read, recent enough to be accurate. */
 #define RECENT_US 3000000
-/* Over the last two minutes: what is left takes no other time because of a slow second. */
+/* Over the last two minutes: one slow second must not change the estimate. */
 #define LONG_RUN_US 120000000
 
 /* Bytes per second since the oldest point that is not older than span. A point is kept for each
@@ -34,7 +34,7 @@ static double speed_of(igt__track *track, int64_t span, int64_t now, uint64_t by
 
 /* ---- the whole job ---- */
 
-/* Studies whose files are not known yet are taken for as large as the others. */
+/* Studies whose files are not known yet are assumed to be as large as the others. */
 static uint64_t expected_bytes(const igt_transfer_progress *p) {
   uint64_t unplanned = p->studies > p->studies_planned ? p->studies - p->studies_planned : 0;
 

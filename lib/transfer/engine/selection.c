@@ -67,7 +67,7 @@ static bool parse_moment(const char *text, bool ends, int64_t *out) {
     *out = igt__wall_seconds() - age;
     return true;
   }
-  if (strlen(text) == strlen("2026-11-30T08:00")) { /* people leave out the seconds */
+  if (strlen(text) == strlen("2026-11-30T08:00")) { /* users leave out the seconds */
     igt__str_copy(whole, sizeof whole, text);
     memcpy(whole + strlen(text), ":00", sizeof ":00");
     text = whole;

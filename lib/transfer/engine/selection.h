@@ -86,7 +86,7 @@ bool igt__selection_fits_type(const igt__selection *selection, const char *study
 /* The i-th entry of those that no study matched, from *i on; NULL: no more. After limit ended the
  * listing, there are none. */
 const igt__selection_entry *igt__selection_unmatched(const igt__selection *selection, size_t *i);
-/* Says so of one of them. */
+/* Reports one of them. */
 igt_status igt__selection_entry_fail(const igt__selection_entry *entry, igt_error *err);
 
 /* ---- selection_file.c ---- */

@@ -2,8 +2,8 @@
 #ifndef IGT_TRANSFER_LIST_H
 #define IGT_TRANSFER_LIST_H
 
-/* The studies of a project with their files, in the cloud's order, in bounded memory: what igt_csv
- * and igt_list are made of. */
+/* The studies of a project with their files, in the cloud's order, in bounded memory: igt_csv() and
+ * igt_list_studies() are built on it. */
 
 #include "base/arena.h"
 #include "base/queue.h"

@@ -39,7 +39,7 @@ typedef struct plan {
   const igt__category *category;
 } plan;
 
-/* One file, until the store has answered. */
+/* One file, until the store has responded. */
 typedef struct ask {
   igt__job job;
   igt__group *group;

@@ -315,7 +315,7 @@ igt_status igt__studies_by_name(igt__studies *s, const char *patient, const char
 
 /* ---- a name and an id that disagree ---- */
 
-/* Whether the folder is called as this study. */
+/* Whether the folder has this study's name. */
 static bool is_called(const igt__studies *s, const igt__folder *folder, const char *called,
                       const char *id) {
   const char *mine = igt__studies_flat(s, folder->patient, folder->name);
@@ -495,7 +495,7 @@ igt_status igt__studies_match(igt__studies *s, const igt__folder *folder, igt__k
   if ((*out)->used)
     return igt__fail(err, IGT_E_COLLISION,
                      "another folder is the same study (%s): put different studyDatabaseIds into "
-                     "their study.json files, or join the folders",
+                     "their study.json files, or merge the folders",
                      (*out)->id);
   (*out)->used = true;
   (*out)->used_id = id ? igt__arena_strdup(s->arena, id) : NULL;

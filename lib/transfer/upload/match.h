@@ -17,7 +17,7 @@ typedef struct igt__known {
   const char *id, *human, *s3_prefix;
   const char *key;     /* the first of name, clinicalStudy, subjectId, patientName, id */
   bool used;           /* a folder of this run matches it */
-  bool renamed;        /* that folder has its studyDatabaseId, but is called otherwise */
+  bool renamed;        /* that folder has its studyDatabaseId, but another name */
   const char *used_id; /* the studyDatabaseId in that folder's study.json; NULL: none */
   bool selected;       /* by the run's selection (igt__studies_load) */
   bool undated;        /* although its date is not known */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A study that has to be created before its files are uploaded. igt__upload_new_study prepares the
- * plan of its folder; on a producer's thread open_created then looks at the folder, since one of
+ * plan of its folder; on a producer's thread open_created then looks at the folder, since one from
  * which nothing is uploaded creates no study, and creates it (create.c) with the fields that
  * study_fields.c derived. Called by upload_study.c. */
 #include <string.h>
@@ -70,7 +70,7 @@ static igt_status open_dry(plan *p, igt_error *err) {
   return IGT_OK;
 }
 
-/* A folder of which nothing is uploaded creates no study. With a group, everything in it is
+/* A folder from which nothing is uploaded creates no study. With a group, everything in it is
  * reported by name. */
 static igt_status open_nothing(plan *p, const igt__outlook *outlook, igt_error *err) {
   p->only_named = outlook->any;

@@ -152,7 +152,7 @@ static igt_root_study *study_of(const scan *s, igt__json *doc) {
   return (igt_root_study *)study;
 }
 
-/* Whether date, labels and modality select it, of which only a study.json speaks. */
+/* Whether date, labels and modality select it, which only a study.json has. */
 static bool is_described(const scan *s, igt__json *doc, bool *undated) {
   igt__selection *selection = s->u->found.selection;
   const igt_study_selection *o = &selection->options;
@@ -183,7 +183,7 @@ static bool is_meant(const scan *s, const char *path, const char *human, bool fl
   return takes;
 }
 
-/* Whether the folder is selected, which it then is noted as. */
+/* Whether the folder is selected; if so, notes it. */
 static bool look_at(scan *s, const char *path, const char *human, bool flat) {
   igt__selection *selection = s->u->found.selection;
   int64_t newest = 0;

@@ -72,7 +72,7 @@ static igt_status note_new(igt__studies *s, const igt__folder *folder, const igt
   if (text && igt__map_has(s->created, text))
     return igt__fail(err, IGT_E_COLLISION,
                      "another folder becomes the same study ('%s'): give each a studyId of its own "
-                     "in its study.json, or join the folders",
+                     "in its study.json, or merge the folders",
                      is->key);
   return text && igt__map_set(s->created, text, s) ? IGT_OK : igt__studies_no_space(s, err);
 }

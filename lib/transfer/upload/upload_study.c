@@ -73,7 +73,7 @@ static igt_status leave_rest(igt__upload_institute *in, const char *path, igt_er
   return status;
 }
 
-/* Nothing is created for a folder of which no file would be uploaded. */
+/* Nothing is created for a folder from which no file would be uploaded. */
 static igt_status see_content(igt__upload_institute *in, const char *path, igt_error *err) {
   bool whole, is_folder = true;
   char *folder;

@@ -30,7 +30,7 @@ bool igt__remotes_find(igt__remotes *remotes, const char *name, igt__remote *out
 const char *igt__remotes_other_form(igt__remotes *remotes, const char *name);
 /* Marks a wanted file as found. False: no such file, or already marked. */
 bool igt__remotes_see(igt__remotes *remotes, const char *name);
-/* Wanted files that were not ticked off. */
+/* Wanted files that were not marked. */
 size_t igt__remotes_unseen(const igt__remotes *remotes);
 
 #endif

@@ -21,8 +21,8 @@ static int widen(const char *utf8, wchar_t *out, int cap) {
 }
 
 /* NT takes names as they are, without Win32's rules: "a:b" would be a stream of the file a, and a
- * '\' another folder. name.c has mapped such names before they come here; this is the second lock
- * on that door. */
+ * '\' another folder. name.c has mapped such names before they come here; this is a second line of
+ * defence. */
 bool igt__wide_name(const char *utf8, wchar_t out[IGT__WIDE_NAME]) {
   if (strpbrk(utf8, ":\\/")) {
     errno = EINVAL;
