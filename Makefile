@@ -36,7 +36,7 @@ install: $(BUILD)/build.ninja
 # Debian packages in build-deb/; scripts/package-version says how their version follows from git's tags.
 deb: ; @scripts/install-deps build deb && scripts/make-deb
 
-# The Python package as a wheel that needs nothing but Python, and its sources; in build-wheel/dist.
+# The Python package as a wheel that needs nothing but Python and cffi, and its sources; in build-wheel/dist.
 wheel: ; @scripts/install-deps build deb && python/backend.py wheel && python/backend.py sdist
 
 # The documentation as HTML, with the notebooks and the Python reference; in build-docs/html.
