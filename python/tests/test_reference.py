@@ -75,7 +75,7 @@ def answer_of(service, response):
 
 
 class Recorder(http.server.BaseHTTPRequestHandler):
-    """Answers every operation with what the description says, and keeps the requests."""
+    """Responds to every operation as described, and keeps the requests."""
 
     def respond(self):
         length = int(self.headers.get('Content-Length') or 0)

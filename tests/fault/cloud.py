@@ -66,7 +66,7 @@ def leftovers(folder):
 
 
 class Api:
-    """The cloud's own view of a project, asked past the program under test."""
+    """The cloud's own view of a project, queried without the program under test."""
 
     def __init__(self, cloud):
         self.cloud, self.rest = cloud, RestClient(cloud.url).login()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Requests that may have been done although their answer was lost: looked up, and never done twice."""
+"""Requests that may have taken effect although their response was lost: looked up, and never executed
+twice."""
 
 import pytest
 

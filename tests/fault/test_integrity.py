@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Wrong bytes under a right name: noticed, fetched or sent anew, and never kept."""
+"""Wrong bytes under a right name: detected, fetched or sent again, and never kept."""
 
 import pytest
 

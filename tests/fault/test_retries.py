@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is repeated, and what is not: one fault, the requests that follow, the result."""
+"""What is retried, and what is not: one fault, the requests that follow, the result."""
 
 import pytest
 
@@ -182,7 +182,7 @@ def test_a_silent_connection_ends(cloud, igtcloud, out, at):
 
 @promise("Retry", "a body that arrives at one byte a second", "counts as alive; read to its end")
 def test_a_slow_response_is_read_to_its_end(cloud, igtcloud, out):
-    """A response that takes longer than a silence may last; the bytes come often enough for a busy machine."""
+    """A response that takes longer than the idle timeout; its bytes arrive often enough on a busy machine."""
     timeout = 3
     cloud.faults({"fault": "trickle", "path": "/api/auth/s3credentials", "per_second": 300})
     igtcloud.run("download", "--timeout", timeout, out, "one")

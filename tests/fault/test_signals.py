@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""INT and TERM in the middle: settled within two seconds, signed out, said how to go on."""
+"""INT and TERM in the middle: the run ends within two seconds, signs out, and says how to continue."""
 
 import signal
 import time
@@ -13,7 +13,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 def in_the_middle(cloud, igtcloud, *arguments):
-    """A run whose next objects never come; no request is on its way that the sandbox has not seen."""
+    """A run whose next objects never arrive; the sandbox has seen every request in flight."""
     cloud.faults({"fault": "silence", "path": "/igtcloud/**", "seconds": 600, "times": 0,
                   "skip": 2})
     process = igtcloud.start(*arguments, "--connections", "4")

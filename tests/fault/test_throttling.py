@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A cloud that is busy: waited for as it asks, and asked for less at once."""
+"""A busy cloud: its Retry-After is honoured, and fewer requests are in flight."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two programs at the same work, with one journal or two: nobody is hurt."""
+"""Two programs doing the same work, with one journal or two, do no harm."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The project's descriptions in the forms that others would write them: Swagger 2.0 as the vendor's
-framework does, and OpenAPI 3. The same C must come of all of them."""
+framework does, and OpenAPI 3. All must generate the same C."""
 
 import copy
 import re

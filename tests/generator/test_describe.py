@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is made of the descriptions for people: docs/api.md is up to date and whole."""
+"""docs/api.md, which is generated from the descriptions, is up to date and complete."""
 
 import json
 import pathlib

@@ -75,7 +75,7 @@ def here(tmp_path):
 
 @pytest.fixture
 def out(tmp_path):
-    """It is not there yet."""
+    """Does not exist yet."""
     return tmp_path / "out"
 
 

@@ -4,9 +4,8 @@
     authority = Authority(folder)                        # a CA of the test's own
     with Gateway(sandbox.url, authority.issue("cloud.test")) as tls, Proxy() as proxy: ...
 
-A Gateway speaks TLS and hands each request to the sandbox; the endpoint in answers that hand out S3
-credentials becomes its own, or `s3`. A Proxy knows where hosts are that no resolver knows. Both keep
-what they saw.
+A Gateway speaks TLS and hands each request to the sandbox; the endpoint in responses with S3 credentials
+becomes its own, or `s3`. A Proxy knows where hosts are that no resolver knows. Both record what they saw.
 """
 
 import base64
@@ -68,7 +67,7 @@ class Authority:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A thread a connection; `seen` is (method, target, headers) of each request, `answers` (target,
+    """A thread per connection; `seen` is (method, target, headers) of each request, `answers` (target,
     headers, body) of what was handed on."""
 
     daemon_threads = True
@@ -93,7 +92,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Forward(http.server.BaseHTTPRequestHandler):
-    """Hands a request on as it came."""
+    """Forwards a request unchanged."""
 
     protocol_version = "HTTP/1.1"
 
@@ -143,7 +142,7 @@ class GatewayHandler(Forward):
                      self.move_endpoint if "s3credentials" in self.path else lambda data: data)
 
     def repeat_all(self):
-        """An error that tells all that was sent, as some servers do while they are debugged."""
+        """An error that echoes everything that was sent, as some servers in debug mode do."""
         secret = ("Authorization", "X-JWT", "X-CSRF-TOKEN", "x-amz-security-token")
         first = " ".join(self.headers.get(name, "") for name in secret)
         said = f"{first} {dict(self.headers)} {self.body().decode('latin1')}"
@@ -169,8 +168,8 @@ class GatewayHandler(Forward):
 
 
 class Gateway(Server):
-    """redirect: (status, url) is then the answer to everything. repeat: requests for paths with this
-    in it are refused by an error that repeats them."""
+    """redirect: (status, url), the response to everything. repeat: requests for paths that contain this are
+    refused with an error that echoes them."""
 
     def __init__(self, behind, certificate=None, host="localhost", s3=None, context=None,
                  redirect=None, name=None):

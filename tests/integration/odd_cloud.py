@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A proxy in front of a sandbox that answers some requests itself, or changes what comes back.
+"""A proxy in front of a sandbox that responds to some requests itself, or changes responses.
 
     with OddCloud(sandbox.url) as odd:
         odd.answer = lambda r: Reply(302) if r.path.endswith("/login") else None
@@ -65,7 +65,7 @@ class OddCloud(http.server.ThreadingHTTPServer):
         return sum(r.method == method and part in r.path for r in list(self.seen))
 
     def change_claims(self, reply, change, max_age=True):
-        """Of the JWT that a login answers with. max_age: True as it is, None without, else the text."""
+        """Of the JWT in a login's response. max_age: True as it is, None without, else the text."""
         payload, attributes = cookie(reply, "jwt_header_payload")
         signature = cookie(reply, "jwt_signature")[0]
         head, _, body = payload.partition(".")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A store of objects that answers as no proper one does, in place of the sandbox's S3.
+"""An object store that responds as no proper one does, in place of the sandbox's S3.
 
     with OddStore(cloud) as store:                  # objects are those of the sandbox
         store.change = lambda ask, answer: ...      # every answer, as the test wants it

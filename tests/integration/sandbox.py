@@ -239,7 +239,7 @@ class Sandbox:
                 if all(fits(r[k], v) for k, v in wanted.items())]
 
     def heal(self):
-        """Forgets the faults, and ends silences that have begun."""
+        """Deletes the faults, and ends silences that have begun."""
         self._ask("DELETE", "/__faults")
 
     def clear(self):
@@ -266,7 +266,7 @@ class Sandbox:
         return json.loads((self.data / "root-credentials.json").read_text("utf-8"))
 
     def s3_environment(self):
-        """Variables for awscli and other clients, without the person's own AWS set-up."""
+        """Variables for awscli and other clients, without the user's own AWS settings."""
         root = self.root_credentials()
         env = {k: v for k, v in os.environ.items() if not k.upper().startswith("AWS_")}
         env.update(AWS_ACCESS_KEY_ID=root["accessKey"], AWS_SECRET_ACCESS_KEY=root["secretKey"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs a program on a terminal of its own, as a person would."""
+"""Runs a program on a terminal of its own, as a user would."""
 
 import os
 import pty
@@ -37,7 +37,7 @@ def written(drawn):
 
 
 def run(command, env, answers=(), timeout=60, columns=120):
-    """Answers each question, a regular expression, once it stands there. (exit status, all that
+    """Answers each question (a regular expression) once it appears. (exit status, all that
     was on the screen)."""
     pid, screen = pty.fork()
     if pid == 0:
@@ -87,7 +87,7 @@ class Terminal:
         return written(self.drawn)
 
     def wait_for(self, text, timeout=30):
-        """Until it stands there, behind what was waited for before."""
+        """Until it appears, after what was waited for before."""
         end = time.monotonic() + timeout
         while text not in self.text[self.seen:]:
             left = max(0, end - time.monotonic())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is said after a slip: the name that was meant, the one real reason, the range of a number."""
+"""Messages after a mistake: the name that was meant, the actual reason, a number's range."""
 
 import json
 import subprocess

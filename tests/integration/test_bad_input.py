@@ -43,7 +43,7 @@ SEED = project(institute(study(GOOD, {"path": "film.bin", "size": 12 * MIB})))
 
 @pytest.fixture
 def out(tmp_path):
-    """Its parent is looked at, too: nothing may appear beside it."""
+    """Its parent is checked as well: nothing may appear beside it."""
     (tmp_path / "fence").mkdir()
     return tmp_path / "fence" / "out"
 
@@ -118,7 +118,7 @@ def test_hostile_institute_names(tmp_path, home, out):
 
 @pytest.mark.parametrize("where", ["file", "study", "institute"])
 def test_names_with_nul(tmp_path, home, out, where):
-    """No text of the API has one: the whole list is not believed."""
+    """No text of the API contains one: the whole list is rejected."""
     raw = {"file": "fileName", "study": "studyIdHumanReadable", "institute": "name"}[where]
     raw, none = {"raw": {raw: "evil\0x"}}, {}
     seed = project(institute(
@@ -235,7 +235,7 @@ def test_file_members_of_a_wrong_type(tmp_path, home, out, member, value):
     ("datetime", "never"), ("datetime", 5), ("procedureTypes", "x"), ("age", {})])
 @pytest.mark.parametrize("command", ["download", "csv"])
 def test_study_members_of_a_wrong_type(tmp_path, home, out, member, value, command):
-    """At worst the list that it is in is not believed; other institutes go on."""
+    """At worst the list that contains it is rejected; other institutes continue."""
     bad = institute(study(GOOD, name="bad", raw={member: value}))
     with seeded(tmp_path, project(bad, institute(study(GOOD), name="fine"))) as server:
         done = Program(server.url, home).run(command, out, "p", status=None)
@@ -249,7 +249,7 @@ def test_study_members_of_a_wrong_type(tmp_path, home, out, member, value, comma
 @pytest.mark.measures
 @pytest.mark.parametrize("path", [PROJECTS, STUDIES, FILES, CREDENTIALS, "/igtcloud/**"])
 def test_response_of_a_gigabyte(igtcloud, home, out, canned, path):
-    """One value without an end. It is given up long before that, and never held."""
+    """An endless value: given up long before a gigabyte, and never kept in memory."""
     canned({"path": path, "status": 200 if path[1] == "a" else 400,
             "repeat": {"head": '[{"id": "' if path[1] == "a" else "<Error><Code>",
                        "text": "x" * 10000, "count": 100000, "tail": '"}]'}})
@@ -485,7 +485,7 @@ def test_disk_without_space(igtcloud, tmp_path):
 
 
 def test_file_size_limit(igtcloud, out):
-    """As a full disk, for those who may not mount."""
+    """Like a full disk, for users who may not mount one."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, MIB))
     process = igtcloud.start("download", "--no-journal", out, "p", preexec_fn=limit)

@@ -26,7 +26,7 @@ ENOUGH = 256 * 1024  # lists, header lines, what lies in buffers when a connecti
 
 @contextlib.contextmanager
 def cloud_behind(tmp_path, **bad):
-    """S3 alone is behind the link; REST, which has tests of its own, is asked directly."""
+    """S3 alone is behind the link; REST, which has tests of its own, is accessed directly."""
     with BadLink(**bad) as link, \
             seeded(tmp_path, SEED, extra=["--public-url", link.url]) as cloud:
         link.target = cloud.port
@@ -88,7 +88,7 @@ def test_cp_goes_on_after_a_kill(tmp_path, home, out):
 
 
 def test_two_downloads_at_once_over_a_line_that_is_cut(tmp_path, home, out):
-    """Of one folder: each file is fetched by one of them, and what is there in the end is whole."""
+    """Into one folder: each file is fetched by one of them, and all are complete at the end."""
     with cloud_behind(tmp_path, down=8e6, cut_bytes=8 * MIB) as (link, cloud):
         igtcloud = Program(cloud.url, home)
         both = [igtcloud.start("download", out, "down", "some") for _ in range(2)]
@@ -123,7 +123,7 @@ def test_a_byte_now_and_then_is_no_progress(tmp_path, home, out):
 
 
 def test_an_object_that_is_replaced_meanwhile(tmp_path, home, out):
-    """Not a beginning of one and the rest of another."""
+    """Never the start of one version and the rest of another."""
     new = os.urandom(7 * MIB)
     with cloud_behind(tmp_path, cut_bytes=3 * MIB) as (link, cloud):
         client = cloud.boto3()
@@ -155,7 +155,8 @@ def rows(home):
 
 
 def killed_after(link, start, much, ready=lambda: True):
-    """Once so many bytes crossed the link, which lets no more pass. The exit status; 0: there were fewer."""
+    """Killed once this many bytes have crossed the link, which then blocks. The exit status; 0: there were
+    fewer."""
     link.hold_at = link.passed + much
     process = start()
     Sandbox.wait_for(lambda: process.poll() is not None or (link.passed >= link.hold_at and ready()))
@@ -190,7 +191,7 @@ def leave_half(tmp_path, home, out, name, link, cloud):
 
 
 def test_a_link_that_is_cut_after_a_kill(tmp_path, home, out):
-    """A file that is taken up again is retried like any other."""
+    """A resumed file is retried like any other."""
     with cloud_behind(tmp_path, down=8e6) as (link, cloud):
         igtcloud, arguments = leave_half(tmp_path, home, out, "other", link, cloud)
         link.cut_bytes, link.next_cut = MIB, link.passed + MIB

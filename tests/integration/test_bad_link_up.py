@@ -27,7 +27,7 @@ def cloud_behind(tmp_path, **bad):
 
 
 def test_a_line_that_is_cut(tmp_path, home):
-    """Each cut costs the parts that are under way; since others were stored, it is no retry."""
+    """Each cut costs the parts in flight; since others were stored, it does not count as a retry."""
     files = {"film.bin": pattern(SIZE)}
     with cloud_behind(tmp_path, up=10e6, cut_up=12 * MIB) as (link, cloud):
         put(tmp_path / "up/lab/case", files)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark runs, and knows a tool that did only half of the work. No times are looked at."""
+"""The benchmark runs, and detects a tool that did only half of the work. Times are not checked."""
 
 import os
 import pathlib

@@ -15,7 +15,7 @@ SEED = "demo"
 
 @pytest.fixture
 def session(cloud):
-    """The environment of a session that is there already."""
+    """The environment of an existing session."""
     client = RestClient(cloud.url).login()
     return {"CLOUD_JWT_TOKEN": client.jwt, "CLOUD_CSRF_TOKEN": client.csrf}
 
@@ -79,7 +79,7 @@ def test_an_operation_that_is_open_to_all(cloud, igtcloud):
 
 
 def test_one_request_and_no_other(cloud, igtcloud, session):
-    """With a session that is there, the request log shows it alone."""
+    """With an existing session, the request log has only this one."""
     cloud.clear()
     igtcloud.run("api", "GET", "data/project-types", sign_in=False, env=session)
     assert [(r["method"], r["path"]) for r in cloud.requests()] == [

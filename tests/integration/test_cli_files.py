@@ -65,7 +65,7 @@ def test_cat_of_a_large_file(cloud, igtcloud):
 
 
 def test_cat_says_what_is_wrong(cloud, igtcloud):
-    """The bytes are out by then, but the exit status says it."""
+    """The bytes have been written by then, but the exit status reports it."""
     plain = RestClient(cloud.url)
     right = igtcloud.run("cat", f"{STUDY}/files/report.txt").out
     key = igtcloud.run("show", f"{STUDY}/files/report.txt", "--json").lines[0]["key"]
@@ -209,7 +209,7 @@ def test_cp_of_standard_input(cloud, igtcloud, here):
 
 
 def test_cp_to_the_dicom_import(cloud, igtcloud, here):
-    """A file that is no DICOM goes there and is left alone by the import."""
+    """A file that is not DICOM is stored there, and the import leaves it alone."""
     (here / "no.dcm").write_bytes(b"none")
     igtcloud.run("cp", here / "no.dcm", "igt:trial/north/dicom/")
     listed = cloud.boto3().list_objects_v2(Bucket=BUCKET, Prefix="p1/i1/Import/")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Shares of a project on several machines: docs/cluster.md, whose commands are run here."""
+"""Shards of a project on several machines: docs/cluster.md, whose commands are run here."""
 
 import getpass
 import json

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The configuration file: profiles, which source of a value counts, `igtcloud config`, and names
-with a slip in them."""
+"""The configuration file: profiles, which source of a value counts, `igtcloud config`, and misspelled
+names."""
 
 import os
 import subprocess

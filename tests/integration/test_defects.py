@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Defects of the client that people have today, one test each: ours has none of them. The numbers,
+"""Defects of the existing client, one test each: this one has none of them. The numbers,
 and what else proves each of them: docs/peers.md."""
 
 import base64
@@ -232,7 +232,7 @@ def test_d17_a_terminated_transfer_ends(cloud, igtcloud, out):
 
 
 def test_d18_a_refresh_that_fails_ends_the_login(tmp_path):
-    """It is tried again for as long as the token lives, and then it ends by itself."""
+    """It is retried while the token is valid; then the login ends by itself."""
     with Sandbox(seed="demo", token_lifetime=5, extra=["--faults"]) as cloud:
         running = Login(cloud, str(tmp_path), "--user", "demo@example.com", "--password-stdin")
         running.wait_for(b"Signed in as")
@@ -283,7 +283,7 @@ def test_d37_a_service_uploads_by_itself(cloud, tmp_path):
 
 
 def test_d38_only_the_credentials_that_were_given(cloud, igtcloud, out):
-    """Fields that are empty are an error: the person's own AWS keys are never used in their place."""
+    """Fields that are empty are an error: the user's own AWS keys are never used in their place."""
     root = cloud.root_credentials()
     own = {"AWS_ACCESS_KEY_ID": root["accessKey"], "AWS_SECRET_ACCESS_KEY": root["secretKey"]}
     for credentials in ({"accessKey": "", "secretKey": "", "sessionToken": ""},
@@ -305,7 +305,7 @@ def test_d39_get_token_without_a_session(tmp_path):
 @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
                                   "%Y-%m-%dT%H:%M:%S.%f+00:00", "sometime"])
 def test_d15_when_credentials_end(cloud, igtcloud, out, form):
-    """With an offset, with none, or no date at all: they are used, and fetched once a study."""
+    """With an offset, with none, or no date at all: they are used, and fetched once per study."""
     client = RestClient(cloud.url).login()
     prefix = studies(cloud, "many", "i").popitem()[1]["s3Prefix"]
     answer = client.credentials("GET", prefix.rsplit("/", 2)[0] + "/").json \
@@ -537,7 +537,7 @@ def test_ask16_a_clock_that_is_hours_wrong(tmp_path, seconds):
 
 
 def test_ask18_a_report_of_what_failed(cloud, igtcloud, out, tmp_path):
-    """A line of JSON a file says which; the same command again moves those, and only those."""
+    """A line of JSON for each file says which; the same command transfers those, and only those."""
     report = tmp_path / "report"
     cloud.faults({"fault": "forbidden", "method": "GET", "path": "**c.txt", "times": 0})
     igtcloud.run("download", "--report", report, out, "down", status=SOME_FAILED)

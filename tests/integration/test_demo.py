@@ -10,7 +10,7 @@ from sandbox import ROOT, program as sandbox_program
 
 
 def test_demo(tmp_path):
-    """It ends well, and what it says holds."""
+    """It succeeds, and what it prints is true."""
     env = environment(tmp_path, IGTCLOUD_BIN=program(), IGTCLOUD_SANDBOX_BIN=sandbox_program())
     done = subprocess.run(["/usr/bin/python3", ROOT / "scripts/demo.py"], env=env, timeout=300,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -31,7 +31,7 @@ def test_demo(tmp_path):
 
 
 def test_demo_of_a_program_that_fails(tmp_path):
-    """It does not say that it went well."""
+    """It does not report success."""
     env = environment(tmp_path, IGTCLOUD_BIN="/bin/false", IGTCLOUD_SANDBOX_BIN=sandbox_program())
     done = subprocess.run(["/usr/bin/python3", ROOT / "scripts/demo.py"], env=env, timeout=300,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A second opinion on the sandbox: requests that are built from api/*.json alone, without the library
-and without the generator. Each operation must answer with a status that the description has, in
-the form that it has, and refuse what the description does not allow, by name."""
+and without the generator. Each operation must respond with a status and in a form that are described, and
+refuse what the description does not allow, by name."""
 
 import copy
 import datetime

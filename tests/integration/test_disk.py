@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What this machine may do to a transfer: full, small, read-only or odd disks, limits of the system,
-a journal that is none. A sentence that says it, the right status, and the next run goes on."""
+unusable journals. A message says so, the exit status is right, and the next run continues."""
 
 import contextlib
 import json
@@ -178,7 +178,7 @@ def test_quota_that_is_used_up(igtcloud, out, call, first):
 @pytest.mark.dynamic
 @pytest.mark.parametrize("call", ["close", "sync"])
 def test_quota_that_shows_late(igtcloud, out, call):
-    """A share on the network tells of it when a file is closed, or all is synced."""
+    """A network share reports it only on close or sync."""
     out.mkdir()
     done = over_quota(igtcloud, out, call, "download", "--json", "--no-journal", out, "p",
                       status=FAILED)
@@ -204,7 +204,7 @@ def test_quota_of_a_csv(igtcloud, out, call):
 
 @pytest.mark.parametrize("limit", [16, 24, 32, 48, 64])
 def test_few_file_descriptors(igtcloud, out, limit):
-    """Below what it needs each file that has none says so; no less is there than is said."""
+    """With too few, each file that gets none fails; what is reported as done is complete."""
     done = limited(igtcloud, resource.RLIMIT_NOFILE, limit, "download", "--json", out, "p")
     assert done.status in (DONE, FAILED, SOME_FAILED)
     if done.status:
@@ -234,8 +234,8 @@ def test_few_file_descriptors_for_an_upload(igtcloud, tmp_path):
 @pytest.mark.plain("a small address space, and the sanitizers reserve terabytes")
 @pytest.mark.parametrize("size", [40, 48, 56, 64, 80])
 def test_little_memory(igtcloud, out, size):
-    """Whatever fails for want of memory fails with words, leaves whole files or none, and goes on in
-    the next run. (Debian 12's libcurl divides by zero when its memory ends within a timer.)"""
+    """Whatever fails for lack of memory says so, leaves complete files or none, and continues in the next
+    run. (Debian 12's libcurl divides by zero when its memory ends within a timer.)"""
     done = limited(igtcloud, resource.RLIMIT_AS, size * MIB, "download", "--json", "--timeout", "5",
                    "--connections", "4", out, "p", signals=[signal.SIGFPE])
     if done.status == DONE:
@@ -260,7 +260,7 @@ def test_journal_that_cannot_be_had(igtcloud, out, tmp_path):
 
 
 def test_journal_of_a_newer_version(igtcloud, out):
-    """It is left as it is: the newer program will want it."""
+    """It is left unchanged for the newer program."""
     igtcloud.run("download", out, "p")
     path = journal_of(igtcloud.home)
     with contextlib.closing(sqlite3.connect(path)) as db:
@@ -319,7 +319,7 @@ def test_journal_that_is_damaged(igtcloud, out, damage):
 
 
 def test_journal_that_cannot_grow(igtcloud, out):
-    """It is a help: without it the run goes on, and says what that means."""
+    """Without it the run continues, and says what that means."""
     done = limited(igtcloud, resource.RLIMIT_FSIZE, 100000, "download", "--json", out, "many")
     assert done.status == DONE and done.summary["filesDone"] == 1200
     assert "cannot be written" in done.err and "resume" in done.err
@@ -360,7 +360,7 @@ def test_target_and_source_of_4000_bytes(igtcloud, tmp_path):
 
 
 def test_path_that_is_too_long_for_the_store(igtcloud, tmp_path):
-    """S3 keys end at 1,024 bytes: that file says so, its neighbours go up."""
+    """S3 keys have at most 1,024 bytes: that file fails, the others are uploaded."""
     folder = tmp_path / "up/i/longpath"
     folder.mkdir(parents=True)
     (folder / "good").write_text("x")
@@ -376,7 +376,7 @@ def test_path_that_is_too_long_for_the_store(igtcloud, tmp_path):
 
 @pytest.mark.measures
 def test_folder_of_100000_entries(igtcloud, tmp_path):
-    """Each is looked at, and memory stays small."""
+    """Each is examined, and memory stays small."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a disk takes its time
     up = pathlib.Path(tempfile.mkdtemp(dir=memory))
     folder = up / "i/s"

@@ -48,7 +48,7 @@ def injected(test):
 
 
 def on(folder, *calls, **more):
-    """The environment of a program whose disk below the folder answers so."""
+    """The environment of a program whose disk below the folder behaves like this."""
     text = " ".join(f"{name}={why}" for name, why in calls)
     return {"LD_PRELOAD": ODD, "ODD_BELOW": folder, "ODD_CALLS": text, **more}
 
@@ -112,7 +112,7 @@ def test_two_processes_without_locks(igtcloud, out, tmp_path, same_journal):
 @injected
 @pytest.mark.case("transfers-3")
 def test_interrupted_without_locks(igtcloud, cloud, out):
-    """It goes on where it was: the journal's locks and names stand in for those of the disk."""
+    """It resumes: the journal's locks and names replace those of the disk."""
     out.mkdir()
     env = on(out, ("flock", errno.ENOLCK))
     begin_and_kill(igtcloud, cloud, out, env)
@@ -162,7 +162,7 @@ def test_place_that_is_given_back(igtcloud, cloud, out, why, begun):
     ("syncfs", errno.EOPNOTSUPP), ("fsync", errno.EINVAL), ("fchmod", errno.EPERM),
     ("fchown", errno.EPERM)])
 def test_what_a_disk_refuses(igtcloud, out, call, why):
-    """What was moved and checked stays, with a warning."""
+    """What was transferred and verified stays, with a warning."""
     out.mkdir()
     done = igtcloud.run("download", "--include-modified-date", out, "p", env=on(out, (call, why)))
     assert whole(out) == 22 and not leftovers(out)
@@ -184,7 +184,7 @@ def test_rename_that_does_not_replace(igtcloud, out, why):
 
 @injected
 def test_rename_that_is_refused(igtcloud, out):
-    """What was moved and checked stays under its hidden name, which is said."""
+    """What was transferred and verified stays under its hidden name, which is reported."""
     out.mkdir()
     done = igtcloud.run("download", "--json", "--include", "good.txt", out, "p", status=SOME_FAILED,
                         env=on(out / "i/s", ("rename", errno.EPERM)))
@@ -367,7 +367,7 @@ def test_another_file_of_the_same_size_and_time(igtcloud, cloud, tmp_path):
 @pytest.mark.case("transfers-25")
 @pytest.mark.parametrize("more", [[], ["--no-journal"], ["--checksum"]])
 def test_object_of_another_size_than_listed(igtcloud, cloud, out, more):
-    """It is said and fetched once; then it is known again, by verify, too."""
+    """It is reported and fetched once; then it is recognized, by verify, too."""
     s3 = cloud.boto3()
     key = next(o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET)["Contents"]
                if o["Key"].endswith("/good.txt") and o["Size"] == 4)
@@ -529,7 +529,7 @@ def free(place):
 @pytest.mark.case("transfers-5", "transfers-8")
 @pytest.mark.parametrize("kind", ["ext4", "exfat", "ntfs", "ramfs", "tmpfs"])
 def test_real_disk(igtcloud, cloud, tmp_path, kind):
-    """Down, interrupted, on again, looked at, and up again; SIGTERM ends it soon."""
+    """Downloaded, interrupted, resumed, verified, and uploaded again; SIGTERM ends it soon."""
     with disk(tmp_path, kind, 600) as place:
         out = place / "d"
         process = igtcloud.start("download", "--bwlimit", "30M", out, "huge")

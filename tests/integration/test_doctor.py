@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""igtcloud doctor: each line in a world that is in order, then one broken thing at a time; nothing
+"""igtcloud doctor: each line with everything in order, then with one thing broken at a time; nothing
 is left behind, nothing hangs, and a bundle has neither secrets nor names."""
 
 import contextlib

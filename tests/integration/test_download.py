@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`igtcloud download` against the sandbox: each option, large objects, what is there already."""
+"""`igtcloud download` against the sandbox: each option, large objects, existing files."""
 
 import calendar
 import contextlib
@@ -495,7 +495,7 @@ def test_without_a_journal_it_begins_anew(cloud, igtcloud, out):
 
 
 def test_what_a_partial_file_lost_is_noticed(cloud, igtcloud, out):
-    """Pages that a power failure took: the digest says so, and the file is fetched anew."""
+    """Pages lost in a power failure: the digest shows it, and the file is fetched again."""
     _, journal = interrupted(cloud, igtcloud, out, signal.SIGKILL)
     with open(partial_of(out), "r+b") as f:
         f.write(b"\0" * 4096)
@@ -506,7 +506,7 @@ def test_what_a_partial_file_lost_is_noticed(cloud, igtcloud, out):
 
 
 def test_object_that_changed_between_two_runs(cloud, igtcloud, out):
-    """Ranges of the old object are worth nothing."""
+    """Ranges of the old object are useless."""
     _, journal = interrupted(cloud, igtcloud, out, signal.SIGKILL)
     key = study_of(cloud, "large", "lab", "film")["s3Prefix"] + "files/film.bin"
     data = bytes(reversed(range(256))) * (25 * MIB // 256) + b"!"

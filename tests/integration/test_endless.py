@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Lists that do not end, and elements that are nothing but names: what has to be held in memory has a
-bound (lib/base/limits.h), so a run ends by itself, in time, with a sentence that says which list it was, and what
-is not of that list is done all the same."""
+"""Lists that do not end, and elements that are nothing but names: what has to be kept in memory is bounded
+(lib/base/limits.h), so a run ends by itself, in time, with a message that names the list, and everything
+else is completed."""
 
 import contextlib
 import fnmatch
@@ -162,7 +162,7 @@ def test_studies_in_little_memory(front, igtcloud, tmp_path, command):
 # ---- the files of a study ----
 
 def endless_files(front, name, size):
-    """The files of the study "s" in the institute "bad" come to no end."""
+    """The files of the study "s" in the institute "bad" never end."""
     bad = institute(front)
     (found,) = RestClient(front.url).login().ok("GET", f"/api/data/hospitals/{bad['id']}/studies")
     front.path = f"/api/data/hospitals/{bad['id']}/studies/{found['studyDatabaseId']}/files"
@@ -212,7 +212,7 @@ def test_files_of_which_little_is_kept_in_memory(front, igtcloud, tmp_path, comm
 
 @pytest.mark.measures
 def test_include_takes_a_part(front, igtcloud, tmp_path):
-    """What is not wanted is not held."""
+    """What is not selected is not kept in memory."""
     bad = institute(front)
     (found,) = RestClient(front.url).login().ok("GET", f"/api/data/hospitals/{bad['id']}/studies")
     front.path = f"/api/data/hospitals/{bad['id']}/studies/{found['studyDatabaseId']}/files"
@@ -247,8 +247,8 @@ def large_studies(tmp_path_factory):
 @pytest.mark.plain("memory is measured, and the sanitizers keep what was freed")
 @pytest.mark.parametrize("command", [["download", "--dry-run"], ["verify"], ["csv", "--files"]])
 def test_memory_of_large_studies(large_studies, tmp_path, command):
-    """Where names and keys of 160,000 files are held, that is 24 to 50 MiB more (not by csv's 16 studies);
-    and 10 to 12 where 16 such studies are planned at a time: docs/internals/memory.md."""
+    """If names and keys of 160,000 files are kept in memory, that is 24 to 50 MiB more (not by csv's 16
+    studies); and 10 to 12 where 16 such studies are planned at a time: docs/internals/memory.md."""
     (tmp_path / "home").mkdir()
     igtcloud = Program(large_studies.url, tmp_path / "home")
 
@@ -279,7 +279,7 @@ def test_an_endless_list_of_projects_ends(front, igtcloud):
 @limited
 @pytest.mark.parametrize("command", [["download", "--dry-run", "out"], ["csv", "-"], ["verify", "."]])
 def test_an_endless_list_of_institutes_ends(front, igtcloud, command):
-    """They are held, so the end of the memory comes first."""
+    """They are kept in memory, so its limit comes first."""
     front.path, front.pieces = HOSPITALS, blocks("{}")
     done, _ = measured(igtcloud, *command, "p")
     assert done.status == FAILED and "memory" in done.error, done

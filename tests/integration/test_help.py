@@ -96,7 +96,7 @@ def test_help_lists_every_option():
 
 
 def test_each_option_has_its_variable():
-    """A variable is as good as the option: a value that the option refuses is refused there, too."""
+    """A variable works like the option: a value that the option refuses is refused there, too."""
     for command in commands().values():
         for option in command["options"]:
             if "choices" in option:
@@ -133,7 +133,7 @@ def plain(page):
 
 @pytest.mark.parametrize("name", ["igtcloud", *sorted(commands())])
 def test_man_page(name):
-    """It stands for all in the table, and groff has nothing to say against it."""
+    """It contains all of the table, and groff has no complaints."""
     if name == "igtcloud":
         shown = plain(igtcloud("help", "man"))
         for command in commands().values():
@@ -157,7 +157,7 @@ def make_man(out, by_hand=ROOT / "docs" / "man"):
 
 
 def test_pages_as_installed(tmp_path):
-    """With the texts that are written by hand; groff has nothing to say against them, either."""
+    """With the texts that are written by hand; groff has no complaints about them, either."""
     assert make_man(tmp_path / "man1").returncode == 0
     pages = {p.stem: p.read_text() for p in (tmp_path / "man1").iterdir()}
     assert set(pages) == {"igtcloud", "igtcloud-sandbox",

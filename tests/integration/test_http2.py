@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A cloud that speaks HTTP/2, as those behind nginx do, and S3 that does not: each answer is that of its
+"""A cloud that speaks HTTP/2, as those behind nginx do, and S3 that does not: each response belongs to its
 request. Needs nginx (scripts/install-deps bench)."""
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""INT and TERM: the run stops by itself, says how to go on, signs out, and leaves nothing half
+"""INT and TERM: the run stops by itself, says how to continue, signs out, and leaves nothing half
 written under a final name. Large files, which go on in the middle: test_download.py and
 test_upload_resume.py."""
 

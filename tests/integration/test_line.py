@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What lies between the program and the store: a line that takes longer for a body than a silence
-may last, a proxy that has few connections to give."""
+"""What lies between the program and the store: a line on which a body takes longer than the idle timeout, a
+proxy with few connections."""
 
 import contextlib
 import socket
@@ -111,7 +111,8 @@ def test_a_slow_line_is_not_silent(cloud, igtcloud, tmp_path, size):
 
 
 def test_a_proxy_that_refuses_connections(tmp_path):
-    """More at once would be faster, and each more is refused: that is to be noticed."""
+    """More concurrent connections would be faster, but each further one is refused: this has to be
+    noticed."""
     many = epd({"name": "lab", "generate": {"studies": 40, "files": 50, "size": 500}})
     line = Line(most=MOST)
     with behind(line, tmp_path, seed(many), latency=20) as cloud:

@@ -131,7 +131,7 @@ def test_commands_use_it_without_asking(cloud, home, login):
 
 
 def test_renews_in_place(cloud, home, login):
-    """Who mapped the file before sees the new token, and the new one is good."""
+    """A program that mapped the file before sees the new token, which is valid."""
     with open(login.path, "rb") as f, \
             mmap.mmap(f.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ) as view:
         first = json.loads(base64.b64decode(view.readline().strip(b"\0")))

@@ -105,7 +105,7 @@ def test_lines_have_sizes_digests_and_etags(cloud, igtcloud, sealed):
 
 
 def test_same_cohort_same_lines(sealed):
-    """But for the header's time: the order is the cloud's, whatever answers first."""
+    """But for the header's time: the order is the cloud's, whatever responds first."""
     first, second = (sealed("trial", name=name).read_text().splitlines() for name in "ab")
     assert first[1:-1] == second[1:-1]
 

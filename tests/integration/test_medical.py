@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Medical folders: what is left out of a study, imports, clutter, annotations, and the words on them."""
+"""Medical folders: what is left out of a study, imports, clutter, annotations, and the messages about
+them."""
 
 import csv
 import io
@@ -250,7 +251,7 @@ def test_an_import_never_overwrites_an_earlier_one(cloud, igtcloud, up, name, wa
 @pytest.mark.case("dicom-7")
 @pytest.mark.parametrize("fault", ["internal-error", "lost-response"])
 def test_an_import_whose_announcement_was_lost(cloud, igtcloud, up, name, ward, fault):
-    """It may have been heard: its id takes no file any more, and it is announced again."""
+    """It may have been received: its id gets no more files, and it is announced again."""
     put(up, {f"{name}/IM1": image("1.2.3")})
     cloud.clear()
     cloud.faults({"fault": fault, "method": "POST", "path": "update-database", "times": 0})

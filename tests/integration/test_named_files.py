@@ -112,7 +112,7 @@ def test_a_journal_that_was_named_by_mistake(igtcloud, tmp_path, out, kind):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 @pytest.mark.parametrize("kind", ["file", "link", "folder of theirs"])
 def test_a_planted_journal(igtcloud, tmp_path, out, kind):
-    """Whoever writes it says what is there already; and it would tell them patients' names."""
+    """Whoever can write it decides what is skipped, and can read patients' names in it."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777 if kind != "folder of theirs" else 0o755)
@@ -190,7 +190,7 @@ def test_a_file_of_somebody_else(igtcloud, out, tmp_path):
 @pytest.mark.parametrize("command", ["--report", "report merge", "--log-file"])
 @pytest.mark.parametrize("link", [False, True])
 def test_a_pipe_of_somebody_else(igtcloud, out, tmp_path, command, link):
-    """Who reads at its other end would see patients' names."""
+    """Whoever reads at its other end would see patients' names."""
     out.mkdir(exist_ok=True)
     path, pipe = tmp_path / "report.jsonl", tmp_path / ("pipe" if link else "report.jsonl")
     os.mkfifo(pipe)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names that a disk cannot hold, or that two files want: docs/names.md."""
+"""Names that a disk cannot store, or that two files share: docs/names.md."""
 
 import contextlib
 import os
@@ -110,7 +110,7 @@ def test_local_names_that_are_one_in_the_cloud(tmp_path):
 
 
 def test_local_names_that_are_no_text(tmp_path):
-    """A name that is not UTF-8 has none in the cloud; its neighbours go up."""
+    """A name that is not UTF-8 has none in the cloud; the others are uploaded."""
     folder = tmp_path / "up/i/s"
     folder.mkdir(parents=True)
     (folder / "good").write_text("good")

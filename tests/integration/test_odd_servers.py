@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Servers and proxies that answer as no proper one does: bombs, echoes of secrets, refusals without a
-word, joined cookies, lists that break off."""
+"""Servers and proxies that respond as no proper one does: bombs, echoes of secrets, refusals without a
+reason, joined cookies, lists that break off."""
 
 import base64
 import csv

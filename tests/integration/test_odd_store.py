@@ -59,7 +59,7 @@ def right(store, got):
 @pytest.mark.parametrize("digest", ["md5", "opaque", "parts"])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_store_without_ranges(odd, store, out, digest, framing):
-    """It sends all of the object whatever is requested: then that is what is taken, once."""
+    """It sends the whole object whatever is requested: that is used, once."""
     def change(ask, answer):
         answer.status, answer.body = 200, answer.data
         answer.headers.pop("Content-Range", None)
@@ -100,7 +100,7 @@ def test_store_without_ranges_that_is_cut(odd, store, out):
 
 
 def test_cat_without_ranges(odd, store):
-    """It reads in ranges alone, and says what to do."""
+    """It only reads in ranges, and says what to do."""
     def change(ask, answer):
         answer.status, answer.body = 200, answer.data
         answer.headers.pop("Content-Range", None)
@@ -117,7 +117,7 @@ LENGTHS = {"none": None, "text": "many", "2^64": str(2 ** 64), "negative": "-5",
 @pytest.mark.case("security-5")
 @pytest.mark.parametrize("length", LENGTHS)
 def test_head_without_a_length(odd, store, out, length):
-    """Whatever is no length is not a length of 0: the answers to ranges tell the size."""
+    """Whatever is no length is not a length of 0: the responses to ranges have the size."""
     def change(ask, answer):
         opaque(answer)
         if ask.method == "HEAD":
@@ -213,7 +213,7 @@ def test_size_that_no_object_has(odd, store, out, size):
 @pytest.mark.parametrize("name, length", [("accessKey", 5000), ("sessionToken", 200_000),
                                           ("secretKey", 100_000), ("bucket", 5000)])
 def test_credentials_of_no_possible_length(odd, cloud, out, name, length):
-    """A sentence on the study that they are for; the others go on."""
+    """An error of their study; the others continue."""
     good = {"accessKey": "A", "secretKey": "S", "sessionToken": "T", "bucket": "igtcloud"}
     rest = RestClient(cloud.url).login()
     where = rest.institute("i", "many")["id"]
@@ -232,7 +232,7 @@ def test_credentials_of_no_possible_length(odd, cloud, out, name, length):
 @pytest.mark.parametrize("from_range", [1, 2])
 @pytest.mark.parametrize("for_ever", [False, True])
 def test_ranges_of_two_objects(odd, store, out, from_range, for_ever):
-    """A cache that ignores If-Match has one object in its first answers and another, of the same
+    """A cache that ignores If-Match has one object in its first responses and another, of the same
     size, in the later ones: no file has bytes of both."""
     old = {}
 

@@ -406,7 +406,7 @@ def test_empty_argument(tmp_path, arguments):
 @pytest.mark.case("security-18")
 @pytest.mark.parametrize("name", ["CLOUD_DOMAIN", "IGTCLOUD_DOMAIN"])
 def test_empty_domain_is_not_production(cloud, tmp_path, name):
-    """It is a slip, not a wish for the cloud that is the default. --domain says which is meant."""
+    """It is a mistake, not a choice of the default cloud. --domain says which is meant."""
     done = Program("", tmp_path).run("csv", "-", "demo", env={name: ""}, status=USAGE)
     assert name in done.err and "--domain" in done.err
     Program(cloud.url, tmp_path).run("csv", "-", "demo", env={name: ""})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a transfer says of its progress: on a narrow terminal, in a log, and when it is asked."""
+"""How a transfer reports its progress: on a narrow terminal, in a log, and on a signal."""
 
 import json
 import os

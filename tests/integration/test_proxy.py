@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The way out of a hospital: proxies with passwords, CONNECT, and what goes past them."""
+"""The way out of a hospital's network: proxies with passwords, CONNECT, and connections that bypass them."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Credentials that the REST side hands out: bound to action, prefix and time."""
+"""Credentials that the REST side issues: bound to action, prefix and time."""
 
 import os
 import stat

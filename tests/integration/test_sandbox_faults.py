@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The sandbox's faults themselves, seen by a client that knows nothing of them: each kind does what
-docs/sandbox.md says, and the log tells of it."""
+docs/sandbox.md says, and the log shows it."""
 
 import base64
 import hashlib

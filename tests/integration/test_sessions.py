@@ -249,7 +249,7 @@ def test_other_successes_are_successes(odd, igtcloud, tmp_path, status):
 
 @pytest.mark.case("transfers-23")
 def test_a_page_of_a_guest_network_does_not_end_a_login(home):
-    """It answers 403 to everything, until somebody signs in there."""
+    """It responds with 403 to everything, until somebody signs in there."""
     with Sandbox(seed="demo", token_lifetime=2) as cloud, OddCloud(cloud.url) as odd:
         login = Login(odd, str(home), "--user", "demo@example.com", "--password-stdin")
         login.wait_for(b"Signed in")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Certificates are checked on every connection, REST and S3 alike, and nothing is said before."""
+"""Certificates are checked on every connection, REST and S3 alike, and nothing is sent before."""
 
 import itertools
 import os

@@ -32,7 +32,7 @@ def analyze(*arguments):
 
 
 def test_systemd_understands_them(units):
-    """Each line: an unknown key or value is said on standard error."""
+    """Each line: an unknown key or value is reported on standard error."""
     for name in [*SERVICES, "igtcloud-upload@.timer"]:
         done = analyze("verify", "--man=no", "--recursive-errors=no", units / name)
         assert done.returncode == 0 and not [
@@ -47,7 +47,7 @@ def test_they_are_locked_up(units):
 
 
 def test_options_and_variables_are_real():
-    """What the units say to igtcloud is something that it knows."""
+    """The options and variables in the units exist."""
     for name in SERVICES:
         text = (UNITS / name).read_text()
         command, *given = re.search(r"ExecStart=\S+igtcloud (.*)", text)[1].split()

@@ -131,7 +131,7 @@ def test_a_session_that_ends_while_the_cloud_is_notified(cloud, igtcloud, up, la
 
 
 def test_the_cloud_does_not_want_to_hear_of_a_file(cloud, igtcloud, up, lab):
-    """It is stored, and is no success: the next run tells of it without sending it again."""
+    """It is stored, but that is not a success: the next run notifies the cloud without sending it again."""
     put(up, in_study(lab, files={"a": "1", "b": "2"}))
     cloud.faults({"fault": "forbidden", "method": "POST", "path": COMPLETED})
     done = igtcloud.run("upload", "--json", up, "up", status=SOME_FAILED)

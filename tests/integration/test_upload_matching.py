@@ -240,7 +240,7 @@ def lists_of_files(cloud):
 
 @pytest.mark.parametrize("fault", ["lost-response", "internal-error", "reset"])
 def test_a_creation_of_unknown_outcome(cloud, ward, fault):
-    """Where the answer was lost, the study is somebody's: its files are listed."""
+    """If the response was lost, the study may be somebody else's: its files are listed."""
     ward.put({"whatever/study.json": json.dumps(SUBJECT), "whatever/x": "7"})
     cloud.faults({"fault": fault, "method": "POST", "path": "/api/data/hospitals/*/studies"})
     ward.upload()

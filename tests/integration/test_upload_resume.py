@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Uploads of large files: in parts, killed and taken up again, files that change on the way."""
+"""Uploads of large files: in parts, killed and resumed, files that change on the way."""
 
 import base64
 import contextlib
@@ -70,7 +70,7 @@ def test_goes_on_after(cloud, igtcloud, film, number, status):
 
 
 def test_a_part_that_the_journal_has_not(cloud, igtcloud, film):
-    """Stored in the last moment of a killed run: its content tells that it is there."""
+    """Stored in the last moment of a killed run: its content shows that it is there."""
     film.interrupted(igtcloud, signal.SIGKILL)
     upload = film.uploads()[0]
     for number, body in ((4, film.content[3 * PART:4 * PART]), (5, b"wrong")):
@@ -188,7 +188,7 @@ def test_a_folder_that_was_moved_between_two_runs(cloud, igtcloud, film):
 
 
 def test_parts_that_cannot_be_listed_now(cloud, igtcloud, film):
-    """A store that does not answer has not forgotten: what is there counts in the next run."""
+    """A store that does not respond still has the parts: they count in the next run."""
     film.interrupted(igtcloud, signal.SIGKILL)
     cloud.faults({"fault": "internal-error", "method": "GET", "path": "**/film.bin",
                   "query": "uploadId=", "times": 0})

@@ -73,7 +73,7 @@ def test_looking_changes_nothing(cloud, igtcloud, killed):
 
 
 def test_the_list_for_pipes_terminals_and_programs(igtcloud, killed):
-    """Tabs when piped, a table for people, the fields that are asked for."""
+    """Tabs when piped, a table for users, the requested fields."""
     place = f"up/{killed.lab}/case/files/film.bin"
     state, began, *rest = igtcloud.run("uploads").text.rstrip("\n").split("\t")
     assert state == "resumable" and began.endswith("Z")
@@ -226,7 +226,7 @@ def test_who_is_not_known(cloud, igtcloud, killed):
 
 
 def test_the_store_refuses(cloud, igtcloud, killed):
-    """A sentence, the status of parts that failed, and it stays known."""
+    """An error, the exit status of a partial failure, and it stays in the list."""
     cloud.faults({"fault": "forbidden", "method": "DELETE", "path": "**/film.bin", "times": 0})
     done = igtcloud.run("uploads", "--abort", "--yes", "--json", status=SOME_FAILED)
     assert f"the upload of '{shown(killed.path)}' was not aborted: " in done.err and "Aborted 0 uploads" in done.err

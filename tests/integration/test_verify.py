@@ -259,7 +259,7 @@ def in_parts(cloud, study, sizes):
 
 
 def test_parts_of_one_size_are_compared_one_by_one(cloud, igtcloud, tmp_path):
-    """Parts of one size are checked one by one; others tell nothing, and that is said."""
+    """Parts of one size are checked one by one; others prove nothing, and that is reported."""
     in_parts(cloud, "parts", [8 * MIB, 8 * MIB, MIB + 1])
     in_parts(cloud, "odd", [5 * MIB, 6 * MIB])
     igtcloud.run("download", tmp_path / "large", "large")
@@ -272,7 +272,7 @@ def test_parts_of_one_size_are_compared_one_by_one(cloud, igtcloud, tmp_path):
 
 
 def test_what_the_journal_knows_of_an_upload(cloud, igtcloud, tmp_path):
-    """A store that tells no digest: the one that it checked when the file came still holds."""
+    """A store without a digest: the one that it verified at the upload still counts."""
     path = tmp_path / "up/lab/kms/x.bin"
     path.parent.mkdir(parents=True)
     path.write_bytes(os.urandom(3000))

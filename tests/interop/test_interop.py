@@ -69,7 +69,7 @@ def test_a_changed_file_is_found(rgw, cloud, home, tmp_path):
 
 @pytest.mark.parametrize("direction", ["upload", "download"])
 def test_killed_in_a_large_file(rgw, cloud, home, tmp_path, direction):
-    """The next run takes up what is there, and the bytes are right."""
+    """The next run resumes, and the bytes are right."""
     name = f"killed-{direction}"
     sent = make_tree(tmp_path / "up", **{name: 48 * MIB + 3})
     igtcloud = Program(cloud.url, home)

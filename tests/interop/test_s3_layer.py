@@ -34,7 +34,7 @@ def aes(data, key, *options):
 
 
 def expired(token, key):
-    """STS gives nothing out for less than 900 seconds, so the time in the token is set back."""
+    """STS issues no credentials for less than 900 seconds, so the time in the token is set back."""
     plain = aes(base64.b64decode(token), key, "-d")
     end = re.search(rb"20\d\d(?=-\d\d-\d\dT\d\d:\d\d)", plain)
     return base64.b64encode(aes(plain[:end.start()] + b"2019" + plain[end.end():], key)).decode()
@@ -55,7 +55,7 @@ def environment(rgw):
 
 @pytest.fixture(scope="module")
 def results(rgw):
-    """"ok" or "not ok" of each of its tests, and all that it said."""
+    """"ok" or "not ok" of each of its tests, and its output."""
     done = subprocess.run([PROGRAM], env=environment(rgw), stdin=subprocess.DEVNULL, timeout=600,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = re.findall(r"^(ok|not ok) \d+ - (\S+)", done.stdout, re.M)

@@ -245,7 +245,7 @@ class Selection:
     studyDatabaseId. studies_from: a file with one of these per line, or a CSV of write_csv(). patients: globs of their
     names or ids. modalities, labels: globs. modified_since, modified_until: a date, a datetime
     (without a zone: local time), an age as timedelta or "7d"; "last": since the last complete run with the same
-    arguments. limit: at most so many studies. newest: the newest first.
+    arguments. limit: at most this many studies. newest: the newest first.
 
     No study that matches is NotFound; an entry of studies or studies_from that matches none is an item that failed.
     """
