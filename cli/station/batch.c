@@ -167,6 +167,17 @@ static void note_uploaded(study *s, const igt_transfer_item *item) {
   (void)snprintf(s->study_id, sizeof s->study_id, "%s", item->study_id);
 }
 
+/* Whether a file that the cloud does not have is in a folder of the study beside "files", such as
+ * "dicom"; the path of the item is then the one in that folder. */
+static bool is_beside_files(const study *s, const igt_transfer_item *item) {
+  size_t above = strlen(s->in->path) + strlen(s->path) + 2, n = strlen(item->path);
+  size_t length = strlen(item->local_path);
+  const char *below = item->local_path + (above < length ? above : length);
+
+  return strlen(below) > n && strcmp(below + strlen(below) - n, item->path) == 0 &&
+         (strncmp(below, "dicom/", 6) == 0 || strncmp(below, "annotations/", 12) == 0);
+}
+
 static void note_verified(study *s, const igt_transfer_item *item, bool journal_fails) {
   bool is_file = item->kind == IGT_ITEM_FILE;
 
@@ -182,6 +193,11 @@ static void note_verified(study *s, const igt_transfer_item *item, bool journal_
   else if (is_file &&
            (item->result == IGT_RESULT_DIFFERENT || item->result == IGT_RESULT_UNCHECKED))
     problem_of(s, IGT_E_CHECKSUM, item, item_text(item));
+  else if (is_file && item->result == IGT_RESULT_MISSING_THERE && is_beside_files(s, item))
+    problem_of(
+        s, IGT_E_UNSUPPORTED, item,
+        "it is in a folder for DICOM or annotations beside 'files', which a station does not "
+        "upload: `igtcloud upload --category` does; move it elsewhere");
   else if (is_file && item->result == IGT_RESULT_MISSING_THERE)
     problem_of(s, IGT_E_GONE, item,
                *item->text ? item->text : "it is not in the cloud after the upload");

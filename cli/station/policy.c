@@ -178,10 +178,12 @@ static void move_back(const study *s, const char *root, const char *from) {
 
 static bool cannot_move(study *s, const char *what) {
   char text[512];
+  int error = errno;
 
-  (void)snprintf(text, sizeof text, "cannot be %s: %s", what, strerror(errno));
-  if (!s->why || strcmp(s->why, text) != 0)
+  (void)snprintf(text, sizeof text, "cannot be %s: %s", what, strerror(error));
+  if (s->stuck_errno != error)
     station_log(PRIORITY_ERROR, "stuck", s, "%s %s; it stays where it is; retrying", s->path, text);
+  s->stuck_errno = error;
   study_because(s, IGT_E_IO, text);
   s->due = station_now() + AGAIN_MS;
   return false;

@@ -103,13 +103,19 @@ static void see_patient(station *st, watched *w, const char *path) {
   each_folder(st, w, path, see_study);
 }
 
-/* LOCAL/files are the project's own. */
+/* LOCAL/files are the project's own, which a station does not upload. */
+static bool is_project_files(const char *path) {
+  return strcmp(path, "files") == 0;
+}
+
 static bool is_wanted(const station *st, const char *institute) {
-  return strcmp(institute, "files") != 0 && (!st->institute || strcmp(st->institute, "*") == 0 ||
-                                             strcmp(st->institute, institute) == 0);
+  return !is_project_files(institute) && (!st->institute || strcmp(st->institute, "*") == 0 ||
+                                          strcmp(st->institute, institute) == 0);
 }
 
 static void see_institute(station *st, watched *w, const char *path) {
+  if (is_project_files(path))
+    each_folder(st, w, path, loose_see);
   if (!is_wanted(st, path))
     return;
   (void)watch_add(st->watch, w, path);

@@ -25,6 +25,7 @@
 #define RESCAN_SOON_MS 200
 #define KEY_WARNING_S ((int64_t)30 * 24 * 60 * 60)
 #define HOOK_TICK_MS 100
+#define TELL_MS 3600000
 #define STARTUP_MS 15000
 
 /* ---- numbers ---- */
@@ -154,6 +155,7 @@ static bool is_new_state(station *st, study *s, const tree_state *state) {
   s->tree = *state;
   s->since = station_now();
   s->due = s->since + st->config.settle_ms;
+  s->told = false;
   return true;
 }
 
@@ -203,6 +205,33 @@ static void cannot_look(station *st, study *s) {
     s->due = station_now() + st->config.settle_ms;
 }
 
+static int find_partial(void *payload, const tree_entry *e) {
+  if (tree_is_partial(e->name))
+    (void)snprintf(payload, STATION_PATH, "%s", e->path);
+  return tree_is_partial(e->name);
+}
+
+/* What a program that was killed leaves behind would keep a study here forever, without a word. */
+static void tell_what_it_waits_for(const station *st, study *s) {
+  char name[STATION_PATH] = "";
+  int ended;
+
+  if (s->told || station_now() - s->since < st->config.settle_ms + TELL_MS ||
+      s->tree.files + s->tree.others == 0)
+    return;
+  s->told = true;
+  if (s->tree.hidden && tree_walk(s->in->path, s->path, find_partial, name, &ended) && ended)
+    station_log(PRIORITY_WARNING, "waiting", s,
+                "%s is waiting: the name of %s is that of a file that is still being written, but "
+                "nothing has changed for an hour: rename or delete it",
+                s->path, name);
+  else
+    station_log(PRIORITY_WARNING, "waiting", s,
+                "%s is waiting: a program has one of its files open for writing, but nothing has "
+                "changed for an hour: close that program",
+                s->path);
+}
+
 /* Has it been quiet for long enough? */
 static void settle_step(station *st, study *s) {
   tree_state state;
@@ -214,9 +243,12 @@ static void settle_step(station *st, study *s) {
   if (is_new_state(st, s, &state))
     return;
   s->due = station_now() + st->config.settle_ms;
-  if (station_now() - s->since < st->config.settle_ms || !is_complete(s) ||
-      tree_is_written(s->in->path, s->path))
+  if (station_now() - s->since < st->config.settle_ms)
     return;
+  if (!is_complete(s) || tree_is_written(s->in->path, s->path)) {
+    tell_what_it_waits_for(st, s);
+    return;
+  }
   if (has_unsendable(st, s)) {
     refuse(st, s);
     return;

@@ -80,6 +80,8 @@ bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, in
 bool tree_look(const char *root, const char *path, tree_state *out);
 bool tree_same(const tree_state *a, const tree_state *b);
 bool tree_remove(const char *root, const char *path);
+/* Of a file that a program renames once it is complete. */
+bool tree_is_partial(const char *name);
 
 /* ---- writers.c ---- */
 
@@ -106,6 +108,8 @@ typedef struct study {
   int64_t since;    /* the state has been the same since */
   int64_t due;      /* when to look again; of a ready one: not before */
   int64_t arrived;  /* wall clock */
+  bool told;        /* the log says what it waits for */
+  int stuck_errno;  /* why it cannot be moved, as the log has it; 0: it can */
   int64_t began_ms; /* of the transfer */
   unsigned attempts;
   unsigned crashes; /* how often the station ended in the middle of it: it is uploaded alone */

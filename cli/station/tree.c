@@ -157,8 +157,7 @@ static uint64_t hash_of(const tree_entry *e) {
   return h;
 }
 
-/* Files that a program renames once they are complete. */
-static bool is_partial(const char *name) {
+bool tree_is_partial(const char *name) {
   static const char *const ends[] = {".part",     ".partial", ".tmp",       ".temp",
                                      ".filepart", ".igtpart", ".crdownload"};
   size_t n = strlen(name);
@@ -178,7 +177,7 @@ static int add_entry(void *payload, const tree_entry *e) {
   p->files += e->is_file;
   p->others += !e->is_file;
   p->bytes += e->size;
-  p->hidden += is_partial(e->name);
+  p->hidden += tree_is_partial(e->name);
   if (e->mtime_ns / 1000000000 > p->newest)
     p->newest = e->mtime_ns / 1000000000;
   return 0;

@@ -22,7 +22,7 @@ from test_disk import mounted
 from test_disks import on
 from uploads import MIB, Place, epd, institute, pattern, put, seed
 
-SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(60)],
+SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(90)],
             services=[{"id": "station@all"}],
             users=[{"name": "demo@example.com", "password": "demo",
                     "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}])
@@ -97,7 +97,7 @@ class Station:
         return Place(self.cloud, name, self.project)
 
 
-numbers = iter(range(60))
+numbers = iter(range(90))
 
 
 @pytest.fixture
@@ -181,6 +181,42 @@ def test_partial_files_wait(station, cloud):
     s.wait_for(lambda: "lab/copy/a.dcm" in s.tree("done"))
 
 
+def test_the_log_says_what_a_study_waits_for(station, cloud):
+    """Once, after an hour; an empty folder loses nothing."""
+    s = station(rate=5000)
+    put(s.folder, {"lab/killed/x.tmp": "a", "lab/killed/b": "b", "lab/empty": None, "lab/open/film": "f"})
+    with open(s.folder / "lab/open/film", "ab"):
+        s.start()
+        s.wait_for_log("lab/killed is waiting: the name of x.tmp is that of a file that is still being written")
+        s.wait_for_log("lab/open is waiting: a program has one of its files open for writing")
+        time.sleep(0.3)  # 25 min of the station's
+    assert s.log.count("is waiting") == 2 and s.place().names() in ([], ["open"])
+    (s.folder / "lab/killed/x.tmp").unlink()
+    s.wait_for(lambda: s.place().names() == ["killed", "open"])
+
+
+def test_what_cannot_be_moved_is_said_once(station, cloud):
+    s = station(rate=1000)
+    put(s.folder, {"lab/one/a": "a", "lab/two/study.json": "{", "done/lab": "no folder", "failed/lab": "no folder"})
+    s.start()
+    s.wait_for_log("lab/one cannot be moved to done")
+    s.wait_for_log("lab/two cannot be moved to failed")
+    time.sleep(0.3)  # 5 min of the station's
+    assert s.log.count("it stays where it is") == 2
+    for name in ("done", "failed"):
+        (s.folder / name / "lab").unlink()
+    s.wait_for(lambda: {"done/lab/one/a", "failed/lab/two/study.json"} <= set(s.tree()))
+    assert "not JSON" in (s.folder / "failed/lab/two.reason").read_text()
+
+
+def test_dicom_beside_files_fails_at_once(station, cloud):
+    s = station()
+    put(s.folder, {"lab/mixed/files/a": "a", "lab/mixed/dicom/b": "b"})
+    s.once(status=SOME_FAILED)
+    text = (s.folder / "failed/lab/mixed.reason").read_text()
+    assert "Why: b: it is in a folder for DICOM or annotations beside 'files'" in text and "after 1 attempt." in text
+
+
 def test_written_to_during_the_upload(station, cloud):
     """It comes back, and the second version is what the cloud and done/ have."""
     s = station()
@@ -235,6 +271,15 @@ def test_loose_files_are_named_once_and_counted(station, cloud):
     assert s.stop() == 0 and s.log.count(loose) == 4
     assert all(s.log.count(f"{s.folder}/{n} {loose}") == 1
                for n in ["stray.dcm", "lab/loose.txt", "lab/link", "lab/late.txt"])
+
+
+def test_files_of_the_project_are_loose(station, cloud):
+    s = station()
+    put(s.folder, {"files/a": "a", "files/sub/b": "b", "lab/one/a": "a"})
+    s.once()
+    for name in ("files/a", "files/sub"):
+        assert f"/{name} is not in the folder of a study and will not be uploaded" in s.log
+    assert set(s.tree("files")) == {"a", "sub/b"}
 
 
 def test_many_loose_files_do_not_fill_the_log(station, cloud):
@@ -307,7 +352,7 @@ def test_killed_while_it_deletes(station, cloud):
     put(s.folder, {"lab/scan/study.json": '{"name": "real"}', **{f"lab/scan/{n}": t for n, t in files.items()}})
     trash = s.folder / ".igtcloud-station/deleting"
     s.start()
-    s.wait_for(lambda: trash.exists() and list(trash.iterdir()))
+    s.wait_for(lambda: not (s.folder / "lab/scan").exists())
     s.stop(signal.SIGKILL)
     s.once()
     s.place().is_whole("real", files)
