@@ -5,10 +5,11 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
-from igtcloud import DENIED, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, shown
+from igtcloud import DENIED, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, environment, shown
 from sandbox import BUCKET
 from uploads import Film, PART, SIZE, epd, institute, put, seed
 
@@ -85,6 +86,16 @@ def test_the_list_for_pipes_terminals_and_programs(igtcloud, killed):
     assert listed(igtcloud, "--fields", "parts") == [{"parts": 2}]
     done = igtcloud.run("uploads", "--fields", "colour", status=USAGE)
     assert "unknown field 'colour'" in done.err and "uploadId" in done.err
+
+
+@pytest.mark.case("transfers-30")
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+def test_output_that_cannot_be_written(igtcloud, killed, arguments, redirection):
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *map(str, igtcloud.command("uploads", *arguments))]
+    done = subprocess.run(command, input=b"demo\n", capture_output=True, env=environment(igtcloud.home),
+                          timeout=60, check=False)
+    assert done.returncode == FAILED and b"cannot write" in done.stderr, done
 
 
 def test_of_one_project(igtcloud, killed):
