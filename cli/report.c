@@ -371,7 +371,8 @@ static void print_summary(const report *r, const igt_transfer_summary *s) {
   note(s->files_ignored - s->files_incomplete - s->files_clutter - s->files_young, "file", "files",
        " ignored");
   note(s->files_clutter, "file", "files",
-       " of macOS or Windows skipped (._*, .DS_Store, Thumbs.db, ...); use --include-clutter to "
+       " of macOS, Windows or a NAS skipped (._*, .DS_Store, Thumbs.db, ...); use "
+       "--include-clutter to "
        "include them");
   if (r->s->dry_run)
     note(s->files_deleted, "local file", "local files", " would be deleted");

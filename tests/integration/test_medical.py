@@ -92,7 +92,7 @@ def test_clutter_stays_here_and_is_counted(igtcloud, up, name, ward):
              **{f"{name}/P1/A/sub/{c}": "c" for c in CLUTTER}})
     done = igtcloud.run("upload", *TREE, up, "trial")
     assert ward.contents("P1/A") == {"IM1": b"i", "sub/IM2": b"i"}
-    assert "7 files of macOS or Windows" in done.err and "--include-clutter" in done.err
+    assert "7 files of macOS, Windows or a NAS" in done.err and "--include-clutter" in done.err
     assert ".DS_Store:" not in done.err  # not a line each
     done = igtcloud.run("verify", "--json", *TREE, up, "trial", name)
     assert done.summary["filesSame"] == 2 and done.summary["filesClutter"] == 7
@@ -106,12 +106,13 @@ def test_clutter_stays_here_and_is_counted(igtcloud, up, name, ward):
 def test_clutter_is_no_institute_patient_or_study(igtcloud, up, name, ward):
     put(up, {f"{name}/P1/A/IM1": "i", f"{name}/__MACOSX/A/x": "c", f"{name}/P1/__MACOSX/x": "c",
              f"{name}/.DS_Store": "c", f"{name}/P1/.DS_Store": "c", "__MACOSX/P/x": "c",
+             f"{name}/@eaDir/A/IM1@SynoEAStream": "c", f"{name}/.Trash-1000/A/x": "c", "#recycle/P/x": "c",
              ".DS_Store": "c", f"{name}/._P1": "c"})
     for options in ([], ["--include-clutter"]):
         igtcloud.run("upload", *TREE, *options, up, "trial")
         assert ward.names() == ["P1/A"] and set(ward.contents("P1/A")) == {"IM1"}
     done = igtcloud.run("verify", "--json", *TREE, up, "trial", name)
-    assert done.summary["filesSame"] == 1 and done.summary["filesClutter"] == 7
+    assert done.summary["filesSame"] == 1 and done.summary["filesClutter"] == 10
 
 
 @pytest.mark.case("dicom-14")

@@ -152,7 +152,7 @@ bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item
     return false;
   (void)igt__wanted(run, path); /* a pattern for it has matched something */
   item->result = IGT_RESULT_IGNORED;
-  item->text = "metadata of macOS or Windows (use --include-clutter to include it)";
+  item->text = "metadata of macOS, Windows or a NAS (use --include-clutter to include it)";
   item->minor = true;
   pthread_mutex_lock(&run->lock);
   run->summary.files_clutter++;

@@ -34,7 +34,7 @@ igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_err
 /* ---- clutter ---- */
 
 /* "._NAME" is macOS's second half of NAME on disks that cannot store it (AppleDouble), one for each
- * file; the others appear in folders that were merely viewed, or at the top of a disk. */
+ * file; the others appear in folders that were merely viewed, at the top of a disk, or on a NAS. */
 static bool is_clutter_name(const char *name, size_t n) {
   static const char *const names[] = {".DS_Store",
                                       "__MACOSX",
@@ -54,10 +54,16 @@ static bool is_clutter_name(const char *name, size_t n) {
                                       "ehthumbs_vista.db",
                                       "desktop.ini",
                                       "$RECYCLE.BIN",
+                                      "@eaDir", /* Synology */
+                                      "#recycle",
+                                      "@Recycle", /* QNAP */
+                                      ".@__thumb",
                                       "System Volume Information"};
 
   if (n > 2 && name[0] == '.' && name[1] == '_')
     return true;
+  if (n > 7 && strncmp(name, ".Trash-", 7) == 0 && strspn(name + 7, "0123456789") == n - 7)
+    return true; /* what a Linux desktop deleted on another disk */
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strlen(names[i]) == n && strncasecmp(names[i], name, n) == 0)
       return true; /* all of them are ASCII, and so is every letter that folds */

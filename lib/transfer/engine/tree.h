@@ -25,7 +25,8 @@ typedef struct igt__folders {
 } igt__folders;
 void igt__folders_free(igt__folders *list);
 
-/* Whether a component of the path is a metadata file of macOS or Windows ("._NAME", ".DS_Store",
+/* Whether a component of the path is a metadata file of macOS, Windows or a NAS ("._NAME",
+ * ".DS_Store",
  * "__MACOSX", "Thumbs.db", ...): never a study, and sent only on request. */
 bool igt__is_clutter(const char *path);
 

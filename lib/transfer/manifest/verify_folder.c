@@ -250,7 +250,7 @@ static void report_extra(verifying *v, const igt__walk_entry *e, const char *bel
   item.local_path = local;
   if (!v->transfer.include_clutter && igt__is_clutter(e->path)) {
     item.result = IGT_RESULT_IGNORED;
-    item.text = "metadata of macOS or Windows (use --include-clutter to include it)";
+    item.text = "metadata of macOS, Windows or a NAS (use --include-clutter to include it)";
     item.minor = true;
   } else if (e->kind == IGT__WALK_LINK) {
     item.result = IGT_RESULT_IGNORED;
