@@ -95,7 +95,7 @@
 #define TRUST_STUDY_JSON_OPTION                                                                    \
   {                                                                                                \
     "trust-study-json", 0, OPTION_FLAG, AT(trust_study_json), NULL, NULL,                          \
-        "trust study.json even if the folder is named for another study"                           \
+        "trust study.json even if it is of another study or institute than the folder"             \
   }
 
 /* ---- groups of rows ---- */
@@ -104,9 +104,16 @@
   { "ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files with this extension, such as .txt" }
 
 #define DATE_OPTIONS                                                                               \
-  {"start", 0, OPTION_TEXT, AT(start), "YYYY-MM-DD", NULL, "only studies of this date or later"},  \
+  {"start",                                                                                        \
+   0,                                                                                              \
+   OPTION_TEXT,                                                                                    \
+   AT(start),                                                                                      \
+   "YYYY-MM-DD",                                                                                   \
+   NULL,                                                                                           \
+   "only studies of this date or later, or without a date"},                                       \
   {                                                                                                \
-    "end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this date or earlier"     \
+    "end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL,                                            \
+        "only studies of this date or earlier, or without a date"                                  \
   }
 
 #define SELECTION_OPTIONS EXT_OPTION, DATE_OPTIONS, SHARD_OPTION

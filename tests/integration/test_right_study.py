@@ -394,7 +394,8 @@ def test_hierarchical_names_of_any_length(cloud, igtcloud, tmp_path, project, na
         return
     (down / name).rename(down / "elsewhere")
     for created in (6, 0):
-        done = igtcloud.run("upload", "--json", *TREE, down, project, "elsewhere")
+        done = igtcloud.run("upload", "--json", "--trust-study-json", *TREE, down, project,
+                            "elsewhere")
         assert done.summary["studiesCreated"] == created
     there = Place(cloud, "elsewhere", project)
     assert there.names() == place.names()
@@ -606,3 +607,95 @@ def test_files_without_a_folder_of_a_study(ward, options, folder, study):
     ward.put({f"{study}/y": "y"})
     done = ward.run("upload", *options)
     assert done.summary["filesDone"] == 1 and done.summary["filesIgnored"] == 1
+
+
+# ---- folders whose names say too little, or something else ----
+
+@pytest.mark.parametrize("studies", [("CT", "MR"), ("CT",)])
+@pytest.mark.parametrize("clutter", [{}, {"P20/.DS_Store": "x"}])
+def test_a_patients_folder_is_no_flat_study(ward, studies, clutter):
+    """Without the option its studies would become one, which is called like the patient."""
+    ward.put({**{f"P20/{s}/{s}.dcm": s for s in studies}, **clutter})
+    ward.cloud.clear()
+    for more in ([], ["--dry-run"]):
+        done = ward.run("upload", *more, status=SOME_FAILED)
+        assert "P20" in done.err and all(f"'{s}'" in done.err for s in studies), done.err
+        assert "--folder-structure hierarchical" in done.err and "--flat-names whole" in done.err
+        assert done.summary["studiesFailed"] == 1 and done.summary["filesDone"] == 0
+    assert changes(ward.cloud) == []
+    ward.run("upload", *TREE)
+    assert all(ward.place.contents(f"P20/{s}") == {f"{s}.dcm": s.encode()} for s in studies)
+
+
+def test_a_flat_study_of_one_name(ward):
+    """One that is asked for, one with files of its own, and one that exists are accepted."""
+    ward.put({"P21/series1/x": "1", "P21/series2/x": "2"})
+    ward.run("upload", "--flat-names", "whole")
+    assert ward.place.contents("P21") == {"series1/x": b"1", "series2/x": b"2"}
+    ward.put({"P21/series3/x": "3", "P22/series1/x": "1", "P22/x": "x", "P23/files/s/x": "x"})
+    ward.run()
+    assert ward.place.contents("P21")["series3/x"] == b"3"
+    assert ward.place.contents("P22") == {"series1/x": b"1", "x": b"x"}
+    assert ward.place.contents("P23") == {"s/x": b"x"}
+
+
+def test_a_flat_studys_folder_is_no_patient(ward):
+    ward.put({"P24---CT/series1/x": "1", "P24---CT/series2/x": "2"})
+    ward.cloud.clear()
+    done = ward.run("upload", *TREE, status=SOME_FAILED)
+    assert "P24---CT" in done.err and "--folder-structure flat" in done.err
+    assert done.summary["studiesFailed"] == 2 and changes(ward.cloud) == []
+    ward.run("upload", *TREE, "--flat-names", "whole")
+    assert ward.place.contents("P24---CT/series1") == {"x": b"1"}
+    ward.put({"P24---CT/series3/x": "3"})
+    ward.run("upload", *TREE)
+    assert ward.place.contents("P24---CT/series3") == {"x": b"3"}
+
+
+@pytest.mark.parametrize("name, missing", [
+    ("P12---", "study"), ("---X", "patient"), ("P12--- ", "study"), (" ---X", "patient"),
+    ("---", "patient")])
+def test_a_flat_name_with_an_empty_part(ward, name, missing):
+    ward.put({f"{name}/x": "x"})
+    ward.cloud.clear()
+    done = ward.run("upload", status=SOME_FAILED)
+    assert name in done.err and f"no {missing}" in done.err and changes(ward.cloud) == []
+    ward.run("upload", "--flat-names", "whole")
+
+
+# ---- the study.json of another institute ----
+
+@pytest.mark.parametrize("folder, options", [
+    ("P30---CT", []), ("P30/CT", TREE), ("ALICE---CT", []), ("ALICE/CT", TREE)])
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_study_json_of_another_institute(ward, folder, options, elsewhere):
+    """Of this project, or of one that the cloud does not have; existing patients, too."""
+    other = Place(ward.cloud, "north", "forms").id if elsewhere else "of-another-cloud"
+    ward.put({f"{folder}/study.json": {"studyDatabaseId": "unknown", "instituteId": other},
+              f"{folder}/x": "x"})
+    ward.cloud.clear()
+    done = ward.run("upload", *options, status=SOME_FAILED)
+    assert other in done.err and "--trust-study-json" in done.err and changes(ward.cloud) == []
+    ward.run("verify", *options, status=SOME_FAILED)
+    ward.run("upload", *options, "--trust-study-json")
+    assert ward.place.contents(folder.replace("---", "/")) == {"x": b"x"}
+
+
+# ---- names that differ in case or blanks ----
+
+@pytest.mark.parametrize("folders, other", [
+    (["alice---MR", "alice---US"], "ALICE"), (["A LICE---MR"], "ALICE"), (["Alice ---MR"], "ALICE"),
+    (["ALICE---ct"], "CT"), (["P40---1", "p40---1"], None)])
+def test_a_name_that_looks_like_another(ward, folders, other):
+    ward.put({f"{f}/x": f for f in folders})
+    done = ward.run()
+    assert done.err.count("did you mean") == 1, done.err
+    assert other is None or f"did you mean '{other}'?" in done.err
+    assert len(ward.place.names()) == 2 + len(folders)
+    done = ward.run()
+    assert "did you mean" not in done.err
+
+
+def test_other_names_are_not_reported(ward):
+    ward.put({"ALICE---MR/x": "1", "ALICIA---CT/x": "2", "BOB---ct2/x": "3"})
+    assert "did you mean" not in ward.run().err

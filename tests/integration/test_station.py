@@ -20,10 +20,10 @@ import pytest
 from igtcloud import DENIED, DONE, ENDING, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, is_private, program
 from test_disk import mounted
 from test_disks import on
-from uploads import MIB, Place, epd, institute, pattern, put, seed
+from uploads import MIB, Place, epd, igt, institute, pattern, put, seed
 
 SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(90)],
-            services=[{"id": "station@all"}],
+            igt(institute("lab"), name="patients"), services=[{"id": "station@all"}],
             users=[{"name": "demo@example.com", "password": "demo",
                     "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}])
 RATE = 10  # station time runs this much faster
@@ -972,3 +972,14 @@ def test_a_state_that_names_other_folders_deletes_nothing_there(station, way):
     assert f"{named}/lab/one" in state.read_text()
     s.once()
     assert (kept / "lab/one/a.bin").exists() and "deleted" not in s.log
+
+
+def test_a_patients_folder_in_a_flat_tree(station, cloud):
+    """Its studies would become one: it is failed, with the reason, and nothing is sent."""
+    s = station()
+    s.project = "patients"
+    put(s.folder, {"lab/P20/CT/a": "a", "lab/P20/MR/b": "b"})
+    s.once(status=SOME_FAILED)
+    text = (s.folder / "failed/lab/P20.reason").read_text()
+    assert "'CT'" in text and "hierarchical" in text and "after 1 attempt.\n" in text
+    assert s.place().names() == []

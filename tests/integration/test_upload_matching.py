@@ -183,7 +183,7 @@ def test_a_tree_of_another_cloud(ward, igtcloud, cloud, tmp_path):
     igtcloud.run("download", *TREE, tmp_path / "down", "trial", ward.name)
     other = Tree(cloud, igtcloud, tmp_path / "down", "ward", "trial")
     (tmp_path / "down" / ward.name).rename(tmp_path / "down" / other.name)
-    other.upload(*TREE, status=SOME_FAILED)
+    other.upload(*TREE, "--trust-study-json", status=SOME_FAILED)
     assert other.made() == ["P5/A"]
     new, old = other.place.study("P5/A"), ward.place.study("P5/A")
     assert new["studyDatabaseId"] != old["studyDatabaseId"]

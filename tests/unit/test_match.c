@@ -256,9 +256,6 @@ static const struct becomes {
     {"Study", NULL, "P1---S1---x", NULL, false,
      "{\"studyType\":\"Study\",\"studyId\":\"S1---x\",\"patient\":{\"patientId\":\"P1\","
      "\"patientName\":\"P1\"}}"},
-    {"Study", NULL, "P1---", NULL, false,
-     "{\"studyType\":\"Study\",\"patient\":{\"patientId\":\"P1---\","
-     "\"patientName\":\"P1---\"}}"},
     {"Study", NULL, "Mu\xcc\x88ller", NULL, false,
      "{\"studyType\":\"Study\",\"patient\":{\"patientId\":\"M\xc3\xbcller\","
      "\"patientName\":\"M\xc3\xbcller\"}}"},
@@ -340,6 +337,9 @@ static void test_two_folders_become_one(void **state) {
   assert_int_equal(become(studies, NULL, "b", same), IGT_E_COLLISION);
   assert_int_equal(become(studies, "P", "S", NULL), IGT_E_COLLISION);
   assert_int_equal(become(studies, "P", "T", NULL), IGT_OK);
+  assert_int_equal(become(studies, NULL, "P1---", NULL), IGT_E_COLLISION);
+  assert_int_equal(become(studies, NULL, "---S", NULL), IGT_E_COLLISION);
+  assert_int_equal(become(studies, "P1---CT", "series1", NULL), IGT_E_COLLISION);
   assert_int_equal(become(studies, NULL, "c",
                           "{\"patient\":{\"patientName\":\"P\"},"
                           "\"instanceUid\":\"1.2\"}"),

@@ -19,6 +19,8 @@
 #include "base/str.h"
 #include "transfer/engine/plan.h"
 
+#define SHOWN_FOLDERS 5
+
 #define NAME_OVERHEAD 32 /* of a small allocation */
 #define MOST_NAMES 8     /* of a study: deeper folders are its own */
 
@@ -305,13 +307,19 @@ igt_status igt__patient_check(igt__root *root, const char *path, igt_error *err)
       path);
 }
 
+/* A folder of one of the categories belongs to the study. */
+static bool is_category(const char *name) {
+  return strcmp(name, "files") == 0 || strcmp(name, "dicom") == 0 ||
+         strcmp(name, "annotations") == 0;
+}
+
 /* Looks at subfolders only: there may be many files. Those of the categories belong to the study.
  */
 static bool is_described_folder(igt__root *root, const char *path, igt__os_kind kind) {
   const char *name = igt__path_base(path);
   bool is = kind == IGT__OS_FOLDER;
 
-  if (strcmp(name, "files") == 0 || strcmp(name, "dicom") == 0 || strcmp(name, "annotations") == 0)
+  if (is_category(name))
     return false;
   if (kind == IGT__OS_UNKNOWN && igt__folder_look(root, path, &is, NULL) != IGT_OK)
     is = false; /* the walk of the study's files reports it */
@@ -338,6 +346,55 @@ igt_status igt__flat_check(igt__root *root, const char *path, igt_error *err) {
                          below);
     igt__free(below);
   }
+  if (dir)
+    igt__os_dir_close(dir);
+  return status;
+}
+
+/* One entry of igt__folders_only(). False: it is a file of the study's own. */
+static bool is_no_file(igt__root *root, const char *path, const char *name, igt__os_kind kind,
+                       igt__buf *names, size_t *count) {
+  igt__stat st;
+  bool found = false;
+
+  if (igt__is_clutter(name))
+    return true;
+  if (kind != IGT__OS_FOLDER) { /* links may lead to folders; a walk of the files reports them */
+    if (igt__root_look(root, path, &found, &st, NULL) != IGT_OK || !found || !S_ISDIR(st.st_mode))
+      return !found || !S_ISREG(st.st_mode);
+  }
+  if (is_category(name))
+    return false;
+  if (*count < SHOWN_FOLDERS)
+    igt__buf_printf(names, "%s'%s'", *count ? ", " : "", name);
+  ++*count;
+  return true;
+}
+
+igt_status igt__folders_only(igt__root *root, const char *path, igt__buf *names, size_t *count,
+                             igt_error *err) {
+  igt__os_kind kind;
+  const char *name;
+  int fd, os_error = 0;
+  bool only = true;
+  igt_status status = igt__root_open_folder(root, path, &fd, err);
+  igt__os_dir *dir = status == IGT_OK ? igt__os_dir_take(fd) : NULL;
+
+  *count = 0;
+  if (status == IGT_OK && !dir)
+    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  while (status == IGT_OK && only && (name = igt__os_dir_next(dir, &kind, &os_error)) != NULL) {
+    char *below = igt__path_join(path, name);
+    if (below)
+      only = is_no_file(root, below, name, kind, names, count);
+    else
+      status = igt__fail_memory(err);
+    igt__free(below);
+  }
+  if (!only)
+    *count = 0;
+  if (*count > SHOWN_FOLDERS)
+    igt__buf_printf(names, " and %zu more", *count - SHOWN_FOLDERS);
   if (dir)
     igt__os_dir_close(dir);
   return status;

@@ -52,6 +52,11 @@ igt_status igt__folders_check(const igt__folders *list, const char *path, igt_er
 igt_status igt__patient_check(igt__root *root, const char *path, igt_error *err);
 igt_status igt__flat_check(igt__root *root, const char *path, igt_error *err);
 
+/* *count: the folders in path, if it has neither files of its own nor folders of the categories;
+ * else 0. Appends the names of the first ones to names. */
+igt_status igt__folders_only(igt__root *root, const char *path, igt__buf *names, size_t *count,
+                             igt_error *err);
+
 /* How many of the folders in path have no study.json. */
 size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list);
 

@@ -69,6 +69,10 @@ static const char *cut_of(const char *name) {
   return cut && cut > name && cut[3] ? cut : NULL;
 }
 
+bool igt__names_a_study(const char *name) {
+  return cut_of(name) != NULL;
+}
+
 /* The folder's name identifies one of the patient's studies. */
 static bool names_a_study(const igt__folder *folder) {
   return folder->patient || cut_of(folder->name);
@@ -424,6 +428,22 @@ static igt_status check_key(const igt__studies *s, const igt__folder *folder, ig
   return refuse(folder, NULL, NULL, err);
 }
 
+/* The study.json is of another institute, project or cloud, whose studies and patients may have the
+ * same names: that is what a copied folder looks like. */
+static igt_status check_institute(const igt__studies *s, const igt__folder *folder,
+                                  igt_error *err) {
+  const char *id = igt__doc_text(folder->doc, "instituteId");
+
+  if (folder->trust || !id || !*s->institute_id || strcmp(id, s->institute_id) == 0)
+    return IGT_OK;
+  return igt__fail(
+      err, IGT_E_COLLISION,
+      "its study.json is of another institute (instituteId %s, and this one is %s), so "
+      "nothing was sent. Move the folder into that institute's folder; "
+      "--trust-study-json uploads it here, as one of this institute",
+      id, s->institute_id);
+}
+
 /* ---- matching ---- */
 
 /* By the fields that the study would be created with, so that a second run finds what the first one
@@ -459,8 +479,10 @@ igt_status igt__studies_existing(igt__studies *s, const igt__folder *folder, igt
   igt_status status;
 
   *out = NULL;
-  if (!e)
-    return by_name(s, folder, out, err);
+  if (!e) {
+    status = check_institute(s, folder, err);
+    return status == IGT_OK ? by_name(s, folder, out, err) : status;
+  }
   status = check_id(s, folder, e, err);
   *out = status == IGT_OK ? &e->known : NULL;
   return status;

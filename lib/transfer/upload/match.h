@@ -70,8 +70,8 @@ igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
 void igt__studies_remember(igt__studies *studies, igt__journal *journal, const char *origin);
 
 /* *out NULL with IGT_OK: none, it has to be created. IGT_E_AMBIGUOUS lists the matches;
- * IGT_E_COLLISION: another folder of this run matches the same study, or the folder's name belongs
- * to another study or patient than its study.json. */
+ * IGT_E_COLLISION: another folder of this run matches the same study, the folder's name belongs to
+ * another study or patient than its study.json, or that is of another institute. */
 igt_status igt__studies_match(igt__studies *studies, const igt__folder *folder, igt__known **out,
                               igt_error *err);
 /* By the studyDatabaseId in its study.json or its name only; NULL: none. For annotations. */
@@ -81,8 +81,20 @@ igt_status igt__studies_existing(igt__studies *studies, const igt__folder *folde
 igt_status igt__studies_by_name(igt__studies *studies, const char *patient, const char *name,
                                 igt__known **out, igt_error *err);
 
+/* Whether the folder of a new study could as well be that of a patient, by all that is known of it
+ * without a look into it: nothing but its name, which has no study part. */
+bool igt__may_be_patient(const igt__studies *studies, const igt__folder *folder);
+/* For a study that is to be created: what has a name that differs from that of another patient, or
+ * of another study of its patient, in nothing but case and blanks. NULL: nothing. Each patient is
+ * returned once. */
+typedef struct igt__like {
+  const char *what, *name, *other; /* "patient" or "study", its new name and the other one's */
+} igt__like;
+igt__like igt__studies_like(igt__studies *studies, const igt_root_study *study);
+
 /* The study to create for a folder. IGT_E_AMBIGUOUS: its type cannot distinguish it from the
- * patient's other studies; IGT_E_COLLISION: another folder of this run becomes the same study. */
+ * patient's other studies; IGT_E_COLLISION: another folder of this run becomes the same study, a
+ * part of its name is empty, or its patient's folder has the name of a flat study. */
 igt_status igt__study_from_folder(igt__studies *studies, const igt_institute *institute,
                                   const igt__folder *folder, igt_root_study **out, igt_error *err);
 

@@ -44,7 +44,9 @@ struct igt__studies {
   igt__fingerprints *prefixes;        /* of all studies, also of those that "only" leaves out */
   igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */
   igt__map *created;                  /* studies to be created by this run, as text_of_new() */
-  igt__shape shape;                   /* of the institute's study type */
+  igt__map *by_look; /* first of each name but for case and blanks; NULL: not yet */
+  igt__map *warned;  /* patients that look like others, already reported */
+  igt__shape shape;  /* of the institute's study type */
   const char *institute_id;
   igt__journal *journal;
   const char *origin;
@@ -74,6 +76,8 @@ const char *igt__doc_text(const igt__json *doc, const char *name); /* NULL: none
 const char *igt__doc_patient_id(const igt__json *doc);
 /* The study.json has one of the key's fields; without, they are left to the folder's name. */
 bool igt__is_described(const igt__folder *folder);
+/* Whether a flat folder of this name is that of a patient's study: patient---study. */
+bool igt__names_a_study(const char *name);
 /* Nothing would distinguish it from the patient's other studies. */
 bool igt__is_vague(const igt__studies *studies, const igt__folder *folder);
 /* The possible identities of the folder's study, existing or new: the first is used for a new one.

@@ -177,9 +177,11 @@ igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, 
   s->by_name = igt__map_new();
   s->by_key = igt__map_new();
   s->created = igt__map_new();
+  s->warned = igt__map_new();
   s->institute_id = igt__text_of(&institute->id);
   igt__quota_init(&s->lists, IGT__MAX_LIST_MEMORY, NULL);
-  if (!s->arena || !s->prefixes || !s->by_id || !s->by_name || !s->by_key || !s->created)
+  if (!s->arena || !s->prefixes || !s->by_id || !s->by_name || !s->by_key || !s->created ||
+      !s->warned)
     status = igt__fail_memory(err);
   else
     status = shape_of(igt__studies_type(institute), &s->shape, err);
@@ -209,6 +211,8 @@ void igt__studies_free(igt__studies *s) {
   igt__map_free(s->by_name);
   igt__map_free(s->by_key);
   igt__map_free(s->created);
+  igt__map_free(s->by_look);
+  igt__map_free(s->warned);
   igt__arena_free(s->arena);
   igt__free(s);
 }
@@ -356,4 +360,77 @@ igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
     *out = NULL;
   }
   return status;
+}
+
+/* ---- names that look like another one's ---- */
+
+static void append_folded(igt__buf *out, const char *text) {
+  char *folded = igt__nfc_fold(text);
+
+  for (const char *c = folded ? folded : text; *c; c++) {
+    if ((unsigned char)c[0] == 0xc2 && (unsigned char)c[1] == 0xa0)
+      c++; /* a no-break space */
+    else if (*c != ' ' && *c != '\t')
+      igt__buf_append(out, c, 1);
+  }
+  igt__free(folded);
+}
+
+/* The first entry whose names differ from these in nothing but case and blanks; it is e if there
+ * was none. part NULL: of any study. */
+static const igt__entry *first_like(igt__studies *s, igt__entry *e, const char *part) {
+  const igt__entry *first = e;
+  igt__buf text;
+
+  igt__buf_init(&text, IGT__MAX_JOINED);
+  append_folded(&text, e->known.key);
+  if (part) {
+    igt__buf_puts(&text, "\n");
+    append_folded(&text, part);
+  }
+  if (!text.failed && text.data) {
+    first = igt__map_get(s->by_look, text.data);
+    if (!first && igt__map_set(s->by_look, text.data, e))
+      first = e;
+  }
+  igt__buf_finish(&text);
+  return first ? first : e;
+}
+
+/* Only runs that create studies need it. */
+static bool know_looks(igt__studies *s) {
+  void *e;
+
+  if (s->by_look)
+    return true;
+  if (!(s->by_look = igt__map_new()))
+    return false;
+  for (size_t i = 0; igt__map_at(s->by_id, i, NULL, &e); i++) {
+    igt__entry *known = e;
+    (void)first_like(s, known, NULL);
+    (void)first_like(s, known, known->part);
+  }
+  return true;
+}
+
+igt__like igt__studies_like(igt__studies *s, const igt_root_study *study) {
+  const char *part, *uid, *patient_id, *key = key_of(study, &part, &uid, &patient_id);
+  igt__entry *e = igt__arena_calloc(s->arena, 1, sizeof *e);
+  const igt__entry *patient, *own;
+  igt__like none = {0};
+
+  if (!e || !(e->known.key = igt__studies_nfc(s, key)) || !(e->part = igt__studies_nfc(s, part)) ||
+      !know_looks(s))
+    return none;
+  patient = first_like(s, e, NULL);
+  own = first_like(s, e, e->part);
+  if (!igt__map_has(s->by_key, e->known.key)) {
+    if (strcmp(patient->known.key, e->known.key) == 0 || igt__map_has(s->warned, e->known.key))
+      return none;
+    (void)igt__map_set(s->warned, e->known.key, e);
+    return (igt__like){"patient", e->known.key, patient->known.key};
+  }
+  if (!*e->part || strcmp(own->part, e->part) == 0)
+    return none;
+  return (igt__like){"study", e->part, own->part};
 }

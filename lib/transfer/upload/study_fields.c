@@ -51,6 +51,56 @@ bool igt__asks_for_study(const igt__folder *folder) {
   return false;
 }
 
+/* ---- names that say too little, or something else ---- */
+
+bool igt__may_be_patient(const igt__studies *s, const igt__folder *folder) {
+  return !folder->patient && !folder->doc && !folder->whole_name &&
+         (s->shape.has_study_id || s->shape.has_visit) && !igt__names_a_study(folder->name);
+}
+
+static bool is_blank(const char *text, size_t n) {
+  return strspn(text, " ") >= n;
+}
+
+/* "P12---" and "---CT": the patient or the study is missing. */
+static igt_status check_parts(const igt__folder *folder, igt_error *err) {
+  const char *name = folder->name, *cut = strstr(name, "---");
+  const char *missing = !cut                                   ? NULL
+                        : is_blank(name, (size_t)(cut - name)) ? "patient before"
+                        : is_blank(cut + 3, strlen(cut + 3))   ? "study after"
+                                                               : NULL;
+
+  if (!missing || folder->whole_name)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_COLLISION,
+                   "its name has no %s the '---': rename it to PATIENT---STUDY; --flat-names whole "
+                   "takes the whole name for the patient's",
+                   missing);
+}
+
+/* A folder of a flat tree, which would become a patient, and its folders studies. */
+static igt_status check_patient(const igt__studies *s, const igt__folder *folder, igt_error *err) {
+  const char *key;
+
+  if (folder->whole_name || !igt__names_a_study(folder->patient))
+    return IGT_OK;
+  if (!(key = igt__studies_nfc(s, folder->patient)))
+    return igt__studies_no_space(s, err);
+  if (igt__map_has(s->by_key, key))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_COLLISION,
+                   "'%s' is the name of a study in a flat folder structure (PATIENT---STUDY), and "
+                   "the institute has no patient of that name: use --folder-structure flat, or "
+                   "--flat-names whole if the patient is called so",
+                   folder->patient);
+}
+
+static igt_status check_names(const igt__studies *s, const igt__folder *folder, igt_error *err) {
+  if (igt__is_described(folder))
+    return IGT_OK;
+  return folder->patient ? check_patient(s, folder, err) : check_parts(folder, err);
+}
+
 /* ---- what identifies a new study ---- */
 
 /* What a later run would identify the study by. Folders with ids of another cloud are different
@@ -147,6 +197,8 @@ igt_status igt__study_from_folder(igt__studies *s, const igt_institute *institut
   igt__buf_init(&text, SIZE_MAX);
   if (!doc)
     status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = check_names(s, folder, err);
   if (status == IGT_OK && igt__readings(s, folder, is) == 0)
     status = igt__studies_no_space(s, err);
   if (status == IGT_OK)

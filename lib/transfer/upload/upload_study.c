@@ -5,6 +5,7 @@
  * Called by upload_institute.c. */
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "model/model.h"
@@ -186,6 +187,39 @@ static igt_status see_original(const igt__upload_institute *in, const char *path
   return status;
 }
 
+/* Of a hierarchical tree it would be a patient, whose studies would become one. */
+static igt_status see_whose_it_is(igt__upload_institute *in, const char *path,
+                                  const igt__folder *folder, igt_error *err) {
+  igt__buf names;
+  size_t count = 0;
+  igt_status status = IGT_OK;
+
+  if (!igt__may_be_patient(in->studies, folder))
+    return IGT_OK;
+  igt__buf_init(&names, IGT__MAX_JOINED);
+  status = igt__folders_only(in->u->root, path, &names, &count, err);
+  if (status == IGT_OK && count > 0)
+    status = igt__fail(err, IGT_E_COLLISION,
+                       "it has no study.json and no files of its own, only %s (%s), so it may be a "
+                       "patient and %s: use --folder-structure hierarchical, or --flat-names whole "
+                       "if it is one study",
+                       count == 1 ? "a folder" : "folders", names.data ? names.data : "",
+                       count == 1 ? "that the study" : "those the studies");
+  igt__buf_finish(&names);
+  return status;
+}
+
+/* Nothing but a warning: both may be right. */
+static void say_alike(igt__upload_institute *in, const char *path, const igt_root_study *study) {
+  igt__like like = igt__studies_like(in->studies, study);
+
+  if (like.what)
+    igt__run_message(&in->u->run, IGT_E_AMBIGUOUS,
+                     "the folder '%s': the %s '%s' is new, and differs from '%s' only in case or "
+                     "blanks: did you mean '%s'?",
+                     path, like.what, like.name, like.other, like.other);
+}
+
 static igt_status match(igt__upload_institute *in, const char *path, const igt__folder *folder,
                         igt__known **known, igt_root_study **create, igt_error *err) {
   igt_status status = igt__studies_match(in->studies, folder, known, err);
@@ -196,7 +230,12 @@ static igt_status match(igt__upload_institute *in, const char *path, const igt__
     (*known)->used = false; /* by this folder: the study's own may follow */
   if (status != IGT_OK || *known)
     return status;
-  return igt__study_from_folder(in->studies, in->institute, folder, create, err);
+  status = see_whose_it_is(in, path, folder, err);
+  if (status == IGT_OK)
+    status = igt__study_from_folder(in->studies, in->institute, folder, create, err);
+  if (status == IGT_OK)
+    say_alike(in, path, *create);
+  return status;
 }
 
 void igt__upload_study(igt__upload_institute *in, const char *path, const char *patient,
