@@ -184,6 +184,7 @@ static bool is_narrow(const scan *c) {
 }
 
 int scan_run(scan *c) {
+  igt_list_summary sum = IGT_LIST_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_status status;
 
@@ -195,12 +196,14 @@ int scan_run(scan *c) {
   c->options.on_institute = c->on_institute && !is_narrow(c) ? on_institute : NULL;
   c->options.on_message = on_message;
   c->options.payload = c;
-  status = igt_list_studies(c->p.client, &c->options, NULL, &err);
+  status = igt_list_studies(c->p.client, &c->options, &sum, &err);
   if (status == IGT_OK && c->institute_status != IGT_OK) {
     err = (igt_error){.status = c->institute_status, .text = "out of memory"};
     status = err.status;
   }
   scan_clear_counts(c);
+  if (!c->s->quiet)
+    note(sum.studies_undated, "study has", "studies have", " no date and passed the date filter");
   end_unmatched(c->s, c->unmatched);
   return status == IGT_OK || c->enough ? EXIT_DONE : fail(&err);
 }

@@ -206,6 +206,13 @@ def test_studies_are_selected_by_date(igtcloud, options, names):
     assert "1 study has no date" in done.err
 
 
+@pytest.mark.parametrize("command", [["ls"], ["ls", "-l"], ["find"], ["du"], ["tree"], ["manifest"]])
+def test_undated_studies_are_reported_by_all(igtcloud, command):
+    done = igtcloud.run(*command, "heart", "--start", "2024-05-07")
+    assert "1 study has no date and passed the date filter" in done.err
+    assert "no date" not in igtcloud.run(*command, "heart", "--start", "2024-05-07", "--quiet").err
+
+
 def test_shards_are_disjoint_and_complete(igtcloud):
     shards = [{r["studyDatabaseId"] for r in
                table(igtcloud.run("csv", "--shard", f"{i}/2", "-", "many").out)[1]} for i in (1, 2)]

@@ -304,14 +304,14 @@ typedef struct each {
   igt_selected_study_fn fn;
   void (*on_message)(void *payload, igt_status status, const char *text);
   void *payload;
-  unsigned long long unmatched;
+  unsigned long long unmatched, undated;
 } each;
 
 static igt_status each_selected(void *payload, const igt_institute *institute,
                                 igt_root_study *study, bool undated) {
-  const each *e = payload;
+  each *e = payload;
 
-  (void)undated;
+  e->undated += undated;
   return e->fn(e->payload, institute, study);
 }
 
@@ -328,6 +328,11 @@ static igt_status end_each(each *e, const igt__found *found, igt_error *err) {
   char text[IGT_ERROR_TEXT_MAX];
   igt_status status = igt__found_end(found, NULL, report_unmatched, e, text, sizeof text, err);
 
+  if (e->undated && e->on_message) {
+    (void)snprintf(text, sizeof text, "%llu %s no date and passed the date filter", e->undated,
+                   e->undated == 1 ? "study has" : "studies have");
+    e->on_message(e->payload, IGT_OK, text);
+  }
   if (status == IGT_OK && e->unmatched)
     status = igt__fail_unmatched(e->unmatched, err);
   return status;
