@@ -486,6 +486,32 @@ static void turn(station *st) {
 
 /* ---- beginning and end ---- */
 
+/* Absolute paths: whether below is the folder, or in it. */
+static bool contains(const char *folder, const char *below) {
+  size_t n = strlen(folder);
+
+  return strncmp(folder, below, n) == 0 && (!below[n] || igt__os_is_separator(below[n]) ||
+                                            (n && igt__os_is_separator(folder[n - 1])));
+}
+
+/* The done folder of the inner one would be a study of the outer one, with the files of all its
+ * patients. */
+static bool is_apart(const station *st, const char *path) {
+  char *real = igt__os_real_path(path);
+  bool apart = true;
+
+  for (size_t i = 0; real && apart && i < st->root_count; i++) {
+    const char *other = st->roots[i].path;
+    apart = !contains(other, real) && !contains(real, other);
+    if (!apart)
+      complain(IGT_E_INVALID,
+               "the folders '%s' and '%s' cannot both be watched: one is the other, or in it",
+               other, real);
+  }
+  free(real);
+  return apart;
+}
+
 static bool open_roots(station *st) {
   const settings *s = st->s;
 
@@ -495,7 +521,7 @@ static bool open_roots(station *st) {
       usage_error("at most %d folders can be watched", STATION_ROOTS);
       return false;
     }
-    if (!store_open(&st->roots[i], path, s))
+    if (!is_apart(st, path) || !store_open(&st->roots[i], path, s))
       return false;
     st->root_count = i + 1;
     policy_recover(&st->roots[i]);

@@ -300,6 +300,18 @@ def test_several_folders(station, cloud, tmp_path):
     assert s.stop() == 0 and s.tree()["ward/no/x"] == b"x" and s.place().names() == ["one", "two"]
 
 
+@pytest.mark.parametrize("outer, inner", [("", "lab"), ("lab/deep", ""), ("", "")])
+def test_watched_folders_are_apart(station, outer, inner):
+    """What is done in the inner one would be a study of the outer one."""
+    s = station()
+    put(s.folder, {"lab/one/a": "a", "lab/ward/x/b": "b", "lab/deep/lab/y/c": "c"})
+    top, before, s.folder = s.folder, s.tree(), s.folder / outer
+    s.once("--folder", top / inner, status=FAILED)
+    assert "cannot both be watched" in s.log and s.place().names() == []
+    s.folder = top
+    assert s.tree() == before
+
+
 def test_deleting_instead_of_moving(station, cloud):
     s = station("--when-done", "delete")
     put(s.folder, {"lab/one/a": "a", "lab/one/study.json": '{"name": "one"}'})
