@@ -110,7 +110,8 @@ static igt_status announce_again(import *i, igt_error *err) {
     return status;
   remember(i, IMPORTED);
   igt__error_prefix(err, "whether the interrupted import was handed over is unknown");
-  igt__error_append(err, "; --overwrite sends all of it again");
+  igt__error_append(err,
+                    "; the next run uploads only new files, and --overwrite sends all of it again");
   return status;
 }
 
