@@ -99,7 +99,12 @@ bool select_studies(const settings *s, igt_study_selection *o) {
   return check_selection(s, o);
 }
 
-bool take_transfer(const settings *s, transfer_setup *setup) {
+bool take_transfer(const settings *s, const command *cmd, transfer_setup *setup) {
+  if (s->argument_count < 2) {
+    usage_error("%s: missing argument; usage: igtcloud %s %s", cmd->name, cmd->name,
+                cmd->arguments);
+    return false;
+  }
   setup->transfer = (igt_transfer_options)IGT_TRANSFER_OPTIONS_INIT;
   setup->filters = (igt_filters)IGT_FILTERS_INIT;
   setup->selection = (igt_study_selection)IGT_STUDY_SELECTION_INIT;
@@ -108,6 +113,23 @@ bool take_transfer(const settings *s, transfer_setup *setup) {
   return check_dates(s) && transfer_options(s, &setup->transfer) &&
          select_studies(s, &setup->selection) && take_filters(s, &setup->filters) &&
          take_place(s, &setup->selection.institute, &setup->environment);
+}
+
+bool begin_transfer(const settings *s, const transfer_setup *setup, const char *verb, report **r,
+                    igt_client **client, int *exit_status) {
+  *client = NULL;
+  *r = report_open(s, verb, exit_status);
+  if (*r)
+    *client = report_client(*r, setup->environment, setup->selection.project, exit_status);
+  return *client != NULL;
+}
+
+int end_transfer(report *r, igt_client *client, igt_status result,
+                 const igt_transfer_summary *summary, const igt_error *err) {
+  int exit_status = report_close(r, result, summary, err);
+
+  close_client(client);
+  return exit_status;
 }
 
 static int cmd_download(settings *s) {
@@ -121,10 +143,7 @@ static int cmd_download(settings *s) {
 
   if (s->manifest)
     return download_manifest(s);
-  if (s->argument_count < 2)
-    return usage_error("download: missing argument; usage: igtcloud download %s",
-                       download_command.arguments);
-  if (!take_transfer(s, &setup))
+  if (!take_transfer(s, &download_command, &setup))
     return EXIT_USAGE;
   o.transfer = &setup.transfer;
   o.selection = &setup.selection;
@@ -132,13 +151,10 @@ static int cmd_download(settings *s) {
   o.project_files = s->project_files;
   select_files(s, &setup.selection, &o.categories);
   o.include_modified_date = s->include_modified_date;
-  if (!(r = report_open(s, "downloaded", &status)) ||
-      !(client = report_client(r, setup.environment, setup.selection.project, &status)))
+  if (!begin_transfer(s, &setup, "downloaded", &r, &client, &status))
     return status;
   igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
-  status = report_close(r, result, &summary, &err);
-  close_client(client);
-  return status;
+  return end_transfer(r, client, result, &summary, &err);
 }
 
 static const option download_options[] = {
@@ -193,7 +209,7 @@ static int cmd_upload(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!take_transfer(s, &setup) || !take_min_age(s, &o.min_age))
+  if (!take_transfer(s, &upload_command, &setup) || !take_min_age(s, &o.min_age))
     return EXIT_USAGE;
   if (s->category.count > 1)
     return usage_error("upload takes only one --category");
@@ -202,8 +218,7 @@ static int cmd_upload(settings *s) {
   o.source = s->arguments[0];
   select_files(s, &setup.selection, &o.category);
   o.whole_flat_names = s->flat_names && strcmp(s->flat_names, "whole") == 0;
-  if (!(r = report_open(s, "uploaded", &status)) ||
-      !(client = report_client(r, setup.environment, setup.selection.project, &status)))
+  if (!begin_transfer(s, &setup, "uploaded", &r, &client, &status))
     return status;
   if (s->submit) {
     if (!ask_again(s, "Password (again, to submit the studies)", password, sizeof password)) {
@@ -215,10 +230,8 @@ static int cmd_upload(settings *s) {
     o.submit_password = password;
   }
   igt_status result = igt_upload(client, &o, report_callbacks(r), &summary, &err);
-  status = report_close(r, result, &summary, &err);
   explicit_bzero(password, sizeof password);
-  close_client(client);
-  return status;
+  return end_transfer(r, client, result, &summary, &err);
 }
 
 static const option upload_options[] = {SELECTION_OPTIONS,

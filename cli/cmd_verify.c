@@ -14,23 +14,17 @@ static int cmd_verify(settings *s) {
 
   if (s->manifest)
     return verify_manifest(s);
-  if (s->argument_count < 2)
-    return usage_error("verify: missing argument; usage: igtcloud verify %s",
-                       verify_command.arguments);
-  if (!take_transfer(s, &setup))
+  if (!take_transfer(s, &verify_command, &setup))
     return EXIT_USAGE;
   o.transfer = &setup.transfer;
   o.selection = &setup.selection;
   o.local = s->arguments[0];
   o.project_files = s->project_files;
   select_files(s, &setup.selection, &o.categories);
-  if (!(r = report_open(s, "verified", &status)) ||
-      !(client = report_client(r, setup.environment, setup.selection.project, &status)))
+  if (!begin_transfer(s, &setup, "verified", &r, &client, &status))
     return status;
   igt_status result = igt_verify(client, &o, report_callbacks(r), &summary, &err);
-  status = report_close(r, result, &summary, &err);
-  close_client(client);
-  return status;
+  return end_transfer(r, client, result, &summary, &err);
 }
 
 static const option verify_options[] = {

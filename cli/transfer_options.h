@@ -273,6 +273,13 @@ typedef struct transfer_setup {
 bool selects_files(const settings *s);
 /* From the settings, with the arguments FOLDER PROJECT [INSTITUTE] [PROD|TEST]. False: a usage
  * error was printed. */
-bool take_transfer(const settings *s, transfer_setup *setup);
+bool take_transfer(const settings *s, const command *cmd, transfer_setup *setup);
+/* Opens the report (verb: "downloaded") and the client. False: *exit_status is set; nothing to
+ * close. */
+bool begin_transfer(const settings *s, const transfer_setup *setup, const char *verb, report **r,
+                    igt_client **client, int *exit_status);
+/* Prints the summary and closes both; returns the exit status. */
+int end_transfer(report *r, igt_client *client, igt_status result,
+                 const igt_transfer_summary *summary, const igt_error *err);
 
 #endif
