@@ -18,7 +18,7 @@ CASES = {
     "security-4": "folders whose `study.json` has no study id stay one study each, on every run",
     "security-5": "an object of unknown length is never stored as an empty file",
     "security-6": "ranges of different versions of an object are never combined",
-    "security-7": "ranges that may not have reached the disk before a power failure are downloaded again",
+    "security-7": "what may not have reached the disk before a power failure or a disk error is downloaded again",
     "security-8": "a FIFO in place of a regular file is an error within a second",
     "security-9": "no size from a server determines an allocation; an absurd one fails that file alone",
     "security-10": "absurd session lifetimes cause neither overflow nor a flood of renewals",

@@ -41,6 +41,7 @@ typedef enum igt__statement {
   PUT_RUN,
   DROP_RUN,
   DROP_RUNS,
+  LOSE_RUN,
   FIND_COMPLETE,
   PUT_COMPLETE,
   STATEMENT_COUNT

@@ -77,6 +77,8 @@ static const char *const sql[STATEMENT_COUNT] = {
                 " VALUES(?1,?2,?3,?4,?5)",
     [DROP_RUN] = "DELETE FROM run WHERE target=?1 AND boot=?2 AND scope=?3 AND process=?4",
     [DROP_RUNS] = "DELETE FROM run WHERE target=?1 AND boot<>?2 AND scope=?3",
+    [LOSE_RUN] = "UPDATE OR REPLACE run SET boot='lost'"
+                 " WHERE target=?1 AND boot=?2 AND scope=?3 AND process=?4",
     [FIND_COMPLETE] = "SELECT began FROM complete WHERE target=?1 AND source=?2",
     [PUT_COMPLETE] = "INSERT OR REPLACE INTO complete(target, source, began) VALUES(?1,?2,?3)",
 };

@@ -93,12 +93,15 @@ typedef struct igt__journal_run {
   const char *scope;
   const char *boot; /* this boot's id */
 } igt__journal_run;
-/* Returns when the oldest run of another boot that did not end was started, in seconds since 1970;
- * 0: none. */
+/* Returns when the oldest run of another boot that did not end, or of igt__journal_lose_run, was
+ * started, in seconds since 1970; 0: none. */
 int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run);
 /* All of it is on the disk. whole: the run also checked everything that its scope contains and
  * found it correct, so that what other boots left behind is settled. */
 void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bool whole);
+/* The disk lost some of it: from now on the run counts as one of another boot. The system reports
+ * such an error once, so the next sync may succeed although the files are damaged. */
+void igt__journal_lose_run(igt__journal *journal, const igt__journal_run *run);
 
 /* When the last complete run between a folder and a source began, in seconds since 1970; false:
  * there was none. source: identifies what the run covered (lib/transfer/engine/last_run.h). */

@@ -6,12 +6,12 @@
 #include "base/os/os.h"
 #include "journal/internal.h"
 
-static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
-                            igt__statement which) {
+static void change_run_locked(igt__journal *journal, const igt__journal_run *run,
+                              igt__statement which) {
   sqlite3_stmt *stmt = igt__journal_start_locked(journal, which, run->target, run->boot);
 
   igt__bind_text(stmt, 3, run->scope);
-  if (which == DROP_RUN)
+  if (which != DROP_RUNS)
     igt__bind_int(stmt, 4, (uint64_t)igt__os_process_id());
   igt__journal_write_locked(journal, which);
 }
@@ -52,9 +52,18 @@ void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bo
   if (!journal)
     return;
   pthread_mutex_lock(&journal->lock);
-  drop_run_locked(journal, run, DROP_RUN);
+  change_run_locked(journal, run, DROP_RUN);
   if (whole)
-    drop_run_locked(journal, run, DROP_RUNS);
+    change_run_locked(journal, run, DROP_RUNS);
+  (void)igt__journal_commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_lose_run(igt__journal *journal, const igt__journal_run *run) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  change_run_locked(journal, run, LOSE_RUN);
   (void)igt__journal_commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
 }

@@ -291,6 +291,31 @@ def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
         assert lose or all(a.range[0] > 0 for a in asked)  # what was there was not fetched again
 
 
+@injected
+@pytest.mark.case("security-7")
+@pytest.mark.parametrize("why", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_disk_that_lost_what_was_written(igtcloud, out, why, runs):
+    """The system reports such an error to one sync only: a later run of the same boot that finds files of the
+    right size does not take them for good."""
+    out.mkdir()
+    for _ in range(runs):
+        done = igtcloud.run("download", "--overwrite", out, "p", status=FAILED, env=on(out, ("syncfs", why)))
+        assert "did not reach the disk" in done.err
+    lost = out / "i/s/good.txt"
+    times = lost.stat()
+    lost.write_bytes(bytes(4))
+    os.utime(lost, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with contextlib.closing(sqlite3.connect(journal_of(igtcloud.home))) as db, db:
+        # As the run has seen it: the disk lost what was in memory.
+        assert db.execute("UPDATE finished SET ctime=? WHERE name LIKE '%good.txt'",
+                          (lost.stat().st_ctime_ns,)).rowcount == 1
+    done = igtcloud.run("download", "--json", out, "p")
+    assert lost.read_bytes() == b"good" and "a disk error" in done.err
+    assert (done.summary["filesDone"], done.summary["filesSkipped"]) == (1, 21)
+    assert "a disk error" not in igtcloud.run("download", out, "p").err  # it is settled
+
+
 def test_partial_file_that_something_else_wrote(cloud, home, out):
     """The store has no digest: only bytes count that igtcloud itself has written last."""
     with OddStore(cloud) as store:

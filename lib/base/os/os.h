@@ -42,6 +42,8 @@ int igt__os_sync(int fd); /* fsync */
 int igt__os_sync_all(int fd);
 /* Before it: hands a complete file to the disk where _sync_all covers only what was handed over. */
 int igt__os_write_back(int fd);
+/* Later reads of what has reached the disk come from there. A hint: systems may lack it. */
+void igt__os_drop_cached(int fd);
 int igt__os_set_mtime(int fd, int64_t seconds);
 /* A file that disappears with its descriptor, in a folder, or in memory. */
 int igt__os_temporary(const char *folder);

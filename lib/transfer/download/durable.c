@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Protects downloads from a loss of power. At the start of a run its row in the journal is synced,
  * with this boot's id; at the end one syncfs covers all files, and the row is removed. A row left
- * by another boot says since when files may have the right size but the wrong content. Called by
- * download.c, and igt__durable_sync by single.c. */
+ * by another boot, or by a run whose syncfs failed, says since when files may have the right size
+ * but the wrong content. Called by download.c, and igt__durable_sync by single.c. */
 #include "transfer/download/durable.h"
 
 #include <errno.h>
@@ -63,7 +63,8 @@ void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download
   if (durable->doubt)
     igt__run_message(
         run, IGT_OK,
-        "an earlier run ended in a crash or power loss: its files are verified by content");
+        "an earlier run ended in a crash, a power loss or a disk error: its files are verified by "
+        "content");
 }
 
 bool igt__durable_doubts(const igt__durable *durable, const igt__stat *st) {
@@ -106,6 +107,17 @@ static igt_status sync_target(igt__run *run, igt__root *root, const char *target
   return check_sync(run, result, target, err);
 }
 
+/* status: whether all of the run is correct. */
+static void end_run(const igt__durable *durable, igt__run *run, igt_status status, bool lost,
+                    bool on_disk) {
+  igt__journal_run mine = row(durable);
+
+  if (lost)
+    igt__journal_lose_run(run->journal, &mine);
+  else if (on_disk)
+    igt__journal_end_run(run->journal, &mine, status == IGT_OK);
+}
+
 igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *root,
                             igt_status status, igt_error *err) {
   const char *target = root ? igt__root_path(root) : "";
@@ -120,10 +132,8 @@ igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *roo
     synced = sync_target(run, root, target, &on_disk, &lost);
   if (root && *durable->boot && synced == IGT_OK && on_disk)
     igt__journal_mark_downloads(run->journal, target, SYNCING, "");
-  if (synced == IGT_OK && on_disk && *durable->boot) {
-    igt__journal_run mine = row(durable);
-    igt__journal_end_run(run->journal, &mine, status == IGT_OK);
-  }
+  if (*durable->boot)
+    end_run(durable, run, status, synced != IGT_OK, on_disk);
   igt__free(durable->target);
   igt__free(durable->scope);
   if (synced == IGT_OK)

@@ -81,6 +81,10 @@ int igt__os_write_back(int fd) {
   return 0;
 }
 
+void igt__os_drop_cached(int fd) {
+  (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 int igt__os_set_mtime(int fd, int64_t seconds) {
   struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds}};
 
