@@ -20,9 +20,10 @@ NUMBER = itertools.count()
 NAME = unicodedata.normalize("NFC", "M\u00fcller")
 DECOMPOSED = unicodedata.normalize("NFD", NAME)
 TREE = ["--folder-structure", "hierarchical"]
+BESIDE = "beside"
 TWINS = [patient_study("Anonymous", "1", files=[{"path": f"{n}.dcm", "text": n}]) for n in "ab"]
 SEED = seed(igt(*[institute(f"ward{n}", patient_study("ALICE", "CT"), patient_study("BOB", "CT"))
-                  for n in range(60)]),
+                  for n in range(90)], institute(BESIDE)),
             igt(institute("north", patient_study("P1", "A")), institute(NAME), name="forms"),
             igt(institute("cohort", *TWINS), name="twins"),
             igt(institute("deep", *[patient_study(p, s, files=[
@@ -667,18 +668,27 @@ def test_a_flat_name_with_an_empty_part(ward, name, missing):
 
 @pytest.mark.parametrize("folder, options", [
     ("P30---CT", []), ("P30/CT", TREE), ("ALICE---CT", []), ("ALICE/CT", TREE)])
-@pytest.mark.parametrize("elsewhere", [True, False])
-def test_a_study_json_of_another_institute(ward, folder, options, elsewhere):
-    """Of this project, or of one that the cloud does not have; existing patients, too."""
-    other = Place(ward.cloud, "north", "forms").id if elsewhere else "of-another-cloud"
-    ward.put({f"{folder}/study.json": {"studyDatabaseId": "unknown", "instituteId": other},
+def test_a_study_json_of_another_institute(ward, folder, options):
+    """Of the same project, as when a folder is copied; also of an existing patient."""
+    other = Place(ward.cloud, BESIDE, "trial")
+    ward.put({f"{folder}/study.json": {"studyDatabaseId": "unknown", "instituteId": other.id},
               f"{folder}/x": "x"})
     ward.cloud.clear()
     done = ward.run("upload", *options, status=SOME_FAILED)
-    assert other in done.err and "--trust-study-json" in done.err and changes(ward.cloud) == []
+    assert f"institute '{BESIDE}'" in done.err and other.id in done.err and "--trust-study-json" in done.err and changes(ward.cloud) == []
     ward.run("verify", *options, status=SOME_FAILED)
     ward.run("upload", *options, "--trust-study-json")
     assert ward.place.contents(folder.replace("---", "/")) == {"x": b"x"}
+
+
+@pytest.mark.parametrize("folder, options", [("P31---CT", []), ("P31/CT", TREE)])
+def test_a_study_json_of_another_project(ward, folder, options):
+    """Trees are moved between projects and clouds."""
+    other = Place(ward.cloud, "north", "forms").id
+    ward.put({f"{folder}/study.json": {"studyDatabaseId": "unknown", "instituteId": other},
+              f"{folder}/x": "x"})
+    ward.run("upload", *options)
+    assert ward.place.contents("P31/CT") == {"x": b"x"}
 
 
 # ---- names that differ in case or blanks ----

@@ -428,20 +428,31 @@ static igt_status check_key(const igt__studies *s, const igt__folder *folder, ig
   return refuse(folder, NULL, NULL, err);
 }
 
-/* The study.json is of another institute, project or cloud, whose studies and patients may have the
- * same names: that is what a copied folder looks like. */
-static igt_status check_institute(const igt__studies *s, const igt__folder *folder,
-                                  igt_error *err) {
+/* The institute of the project that the study.json names, if it is another one; NULL: none. An id
+ * of another project or cloud says nothing: trees are moved between them. */
+static const igt_institute *other_institute(const igt__studies *s, const igt__folder *folder) {
   const char *id = igt__doc_text(folder->doc, "instituteId");
 
-  if (folder->trust || !id || !*s->institute_id || strcmp(id, s->institute_id) == 0)
+  if (!id || !s->institutes || strcmp(id, s->institute_id) == 0)
+    return NULL;
+  for (size_t i = 0; i < s->institutes->count; i++)
+    if (s->institutes->v[i] && strcmp(id, igt__text_of(&s->institutes->v[i]->id)) == 0)
+      return s->institutes->v[i];
+  return NULL;
+}
+
+/* Institutes may have patients and studies of the same names: the folder was probably copied. */
+static igt_status check_institute(const igt__studies *s, const igt__folder *folder,
+                                  igt_error *err) {
+  const igt_institute *other = folder->trust ? NULL : other_institute(s, folder);
+
+  if (!other)
     return IGT_OK;
-  return igt__fail(
-      err, IGT_E_COLLISION,
-      "its study.json is of another institute (instituteId %s, and this one is %s), so "
-      "nothing was sent. Move the folder into that institute's folder; "
-      "--trust-study-json uploads it here, as one of this institute",
-      id, s->institute_id);
+  return igt__fail(err, IGT_E_COLLISION,
+                   "its study.json belongs to institute '%s' (instituteId %s), so nothing was sent. "
+                   "Move the folder into that institute's folder, or use --trust-study-json to "
+                   "upload it as a study of this institute",
+                   igt__text_of(&other->name), igt__text_of(&other->id));
 }
 
 /* ---- matching ---- */

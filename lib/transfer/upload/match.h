@@ -45,6 +45,9 @@ typedef struct igt__folder {
   bool trust;           /* use its studyDatabaseId, whatever the folder's name */
 } igt__folder;
 
+/* The project's institutes (borrowed): the study.json of another one of them is refused. */
+void igt__studies_know_institutes(igt__studies *studies, const igt_institute_list *institutes);
+
 /* Whether its study.json says anything of a study, beyond the ids and the place that the cloud
  * gives to each: such a folder becomes a study even without files. */
 bool igt__asks_for_study(const igt__folder *folder);

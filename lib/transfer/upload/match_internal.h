@@ -48,6 +48,7 @@ struct igt__studies {
   igt__map *warned;  /* patients that look like others, already reported */
   igt__shape shape;  /* of the institute's study type */
   const char *institute_id;
+  const igt_institute_list *institutes; /* of the project; NULL: unknown */
   igt__journal *journal;
   const char *origin;
   const igt__found *found; /* selects among them; NULL: all are selected */

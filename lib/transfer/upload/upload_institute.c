@@ -176,6 +176,7 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
 
   if (status == IGT_OK) {
     igt__studies_remember(in.studies, u->run.journal, u->run.origin);
+    igt__studies_know_institutes(in.studies, u->found.institutes);
     status = igt__folders_in(u->root, path, stray, &in, &folders, err);
   }
   if (status == IGT_OK)

@@ -272,8 +272,10 @@ static void verify_institute(igt__verify *v, const igt_institute *institute, con
                                &ir.studies, &err);
   if (status != IGT_OK)
     v->found.selection->incomplete = true;
-  if (status == IGT_OK)
+  if (status == IGT_OK) {
     igt__studies_remember(ir.studies, v->run.journal, v->run.origin);
+    igt__studies_know_institutes(ir.studies, v->found.institutes);
+  }
   if (status == IGT_OK)
     expect(&ir, folder);
   if (status == IGT_OK && folder)
