@@ -448,11 +448,12 @@ static igt_status check_institute(const igt__studies *s, const igt__folder *fold
 
   if (!other)
     return IGT_OK;
-  return igt__fail(err, IGT_E_COLLISION,
-                   "its study.json belongs to institute '%s' (instituteId %s), so nothing was sent. "
-                   "Move the folder into that institute's folder, or use --trust-study-json to "
-                   "upload it as a study of this institute",
-                   igt__text_of(&other->name), igt__text_of(&other->id));
+  return igt__fail(
+      err, IGT_E_COLLISION,
+      "its study.json belongs to institute '%s' (instituteId %s), so nothing was sent. "
+      "Move the folder into that institute's folder, or use --trust-study-json to "
+      "upload it as a study of this institute",
+      igt__text_of(&other->name), igt__text_of(&other->id));
 }
 
 /* ---- matching ---- */
