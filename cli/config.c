@@ -156,14 +156,14 @@ static void read_lines(reader *r) {
 static const char *distrust(int fd) {
   igt__stat st;
 
-  if (igt__os_fstat(fd, &st) != 0)
+  if (igt__os_fstat(fd, &st) != 0 || igt__os_stat_owner(fd, &st) != 0)
     return strerror(errno);
   if (!S_ISREG(st.st_mode))
     return "it is not a regular file";
   if (st.st_uid != 0 && st.st_uid != igt__os_user())
     return "it belongs to another user";
   if (st.st_mode & (S_IWGRP | S_IWOTH))
-    return "other users can write to it; run chmod go-w on it";
+    return "other users can write to it; prevent that with " IGT__OS_REFUSE_WRITERS("FILE");
   return NULL;
 }
 

@@ -209,7 +209,8 @@ static void report_journal(doctor *d, const igt_journal_info *i) {
 
   size_text(i->bytes, size, sizeof size);
   if (i->mode & 077)
-    found(d, "journal", VERDICT_WARNING, "run chmod 600 on it: it contains names of patients",
+    found(d, "journal", VERDICT_WARNING,
+          "make it private with " IGT__OS_MAKE_PRIVATE("FILE") ": it contains names of patients",
           "other users may read %s (mode %03o)", path, (unsigned)i->mode);
   else
     found(d, "journal", VERDICT_OK, NULL,

@@ -149,7 +149,8 @@ static const char *advice_for_sign_in(igt_status status) {
   case IGT_E_NO_SESSION:
     return "run igtcloud login, or give --user or --service-file";
   case IGT_E_KEY:
-    return "check --service-file and its mode (chmod 600); igtcloud service create makes a new key";
+    return "check --service-file, and make it private with " IGT__OS_MAKE_PRIVATE(
+        "FILE") "; igtcloud service create makes a new key";
   case IGT_E_TOKEN_FILE:
     return "remove the token file, then igtcloud login";
   case IGT_E_LOGIN:

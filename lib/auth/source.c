@@ -129,8 +129,8 @@ static void warn_if_readable(const char *path) {
 
   if (igt__os_stat_with_owner(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
     IGT__WARN(IGT_LOG_AUTH,
-              "the key file %s can be used by others (mode %04o); make it private with: "
-              "chmod 600 %s",
+              "the key file %s can be used by others (mode %04o); make it private "
+              "with: " IGT__OS_MAKE_PRIVATE("%s"),
               path, (unsigned)(st.st_mode & 07777), path);
 }
 

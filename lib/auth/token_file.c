@@ -62,7 +62,7 @@ static igt_status check_trust(const char *path, const igt__stat *st, igt_error *
   if (st->st_mode & 077)
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s can be used by others (mode %04o), so it is not used; "
-                     "sign out there, or make it private with: chmod 600 %s",
+                     "sign out there, or make it private with: " IGT__OS_MAKE_PRIVATE("%s"),
                      path, (unsigned)(st->st_mode & 07777), path);
   if (st->st_nlink > 1)
     return igt__fail(err, IGT_E_TOKEN_FILE,

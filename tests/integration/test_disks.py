@@ -17,8 +17,8 @@ import time
 
 import pytest
 
-from igtcloud import (DONE, FAILED, SOME_FAILED, Program, journal_of, on_windows, program, ranges_in_journal,
-                      tree)
+from igtcloud import (DONE, ENDING, FAILED, SOME_FAILED, Program, journal_of, on_windows, program,
+                      ranges_in_journal, shown, tree)
 from odd_store import OddStore, opaque
 from sandbox import BUCKET, Sandbox, seeded
 
@@ -261,7 +261,7 @@ def stop_in_film(store, odd, out, number, change):
 
 @pytest.mark.case("security-7")
 @pytest.mark.parametrize("digest", [False, True])
-@pytest.mark.parametrize("stopped", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("stopped", [signal.SIGKILL, ENDING])
 @pytest.mark.parametrize("what", ["run", "download", "nothing"])
 def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
     """Bytes that the journal speaks of count only if they are known to be on the disk, or if the
@@ -280,7 +280,7 @@ def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
             if what == "run":
                 db.execute("DELETE FROM run")
                 db.execute("INSERT INTO run VALUES(?, '', 'another-boot', 1, ?)",
-                           (str(out.resolve()), int(time.time()) - 3600))
+                           (shown(out.resolve()), int(time.time()) - 3600))
             elif what == "download":
                 db.execute("UPDATE download SET boot='another-boot' WHERE boot<>''")
                 db.execute("DELETE FROM run")
@@ -320,7 +320,7 @@ def test_partial_file_that_something_else_wrote(cloud, home, out):
     """The store has no digest: only bytes count that igtcloud itself has written last."""
     with OddStore(cloud) as store:
         odd = Program(store.gateway.url, home)
-        stop_in_film(store, odd, out, signal.SIGTERM, lambda ask, answer: opaque(answer))
+        stop_in_film(store, odd, out, ENDING, lambda ask, answer: opaque(answer))
         (partial,) = out.rglob("*.igtpart")
         partial.write_bytes(bytes(partial.stat().st_size))
         with contextlib.closing(sqlite3.connect(home / ".local/state/igtcloud/journal.db")) as db, db:
@@ -354,7 +354,7 @@ def test_inode_numbers_that_change(igtcloud, cloud, tmp_path):
     cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film", "skip": 2, "seconds": 600})
     process = igtcloud.start("upload", "--connections", "1", up, "in", env=env)
     cloud.wait_for(lambda: cloud.requests(method="PUT", path="**/film", fault="silence"))
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(ENDING)
     process.wait()
     before = sent_of_film(cloud)
     cloud.clear()
@@ -375,7 +375,7 @@ def test_another_file_of_the_same_size_and_time(igtcloud, cloud, tmp_path):
     cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film", "skip": 2, "seconds": 600})
     process = igtcloud.start("upload", "--connections", "1", up, "in")
     cloud.wait_for(lambda: cloud.requests(method="PUT", path="**/film", fault="silence"))
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(ENDING)
     process.wait()
     times = film.stat()
     film.unlink()
@@ -554,13 +554,13 @@ def free(place):
 @pytest.mark.case("transfers-5", "transfers-8")
 @pytest.mark.parametrize("kind", ["ext4", "exfat", "ntfs", "ramfs", "tmpfs"])
 def test_real_disk(igtcloud, cloud, tmp_path, kind):
-    """Downloaded, interrupted, resumed, verified, and uploaded again; SIGTERM ends it soon."""
+    """Downloaded, interrupted, resumed, verified, and uploaded again; a signal ends it soon."""
     with disk(tmp_path, kind, 600) as place:
         out = place / "d"
         process = igtcloud.start("download", "--bwlimit", "30M", out, "huge")
         cloud.wait_for(lambda: ranges_in_journal(journal_of(igtcloud.home)))
         begun = time.monotonic()
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(ENDING)
         process.wait(timeout=20)
         assert time.monotonic() - begun < 5
         for _ in range(2):

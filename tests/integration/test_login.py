@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, Program, environment, is_private, program, tree
+from igtcloud import DENIED, DONE, FAILED, Program, environment, is_private, on_windows, program, tree
 from sandbox import Sandbox
 
 PAGES = 5 * 4096
@@ -195,7 +195,7 @@ def test_a_token_for_another_cloud_is_not_sent(cloud, home, login):
 def test_a_file_that_others_can_read_is_refused(cloud, home, login):
     os.chmod(login.path, 0o644)
     done = igtcloud(cloud, home).run("whoami", sign_in=False, status=DENIED)
-    assert "chmod 600" in done.err
+    assert ("icacls" if on_windows() else "chmod 600") in done.err
     done = igtcloud(cloud, home).run("whoami", "--json")
     assert json.loads(done.text)["source"] == "password" and "warning" in done.err
 

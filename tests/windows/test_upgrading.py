@@ -10,12 +10,8 @@ import pytest
 
 from igtcloud import USER, environment, program
 from sandbox import seeded
-from test_upgrade import Keys, Page
+from test_upgrade import Keys, Page, asset_name, with_test_key
 from uploads import epd, institute, seed
-
-ROOT = program().rsplit("/tests/windows/", 1)[0]
-BUILD = f"{ROOT}/build-windows/x86_64"
-WITH_KEY = "tests/upgrade/igtcloud-with-test-key.exe"
 
 
 @pytest.fixture(name="cloud", scope="module")
@@ -31,11 +27,10 @@ def fixture_keys(tmp_path_factory):
 
 class Installed:
     def __init__(self, tmp_path, keys):
-        subprocess.run(["ninja", "-C", BUILD, WITH_KEY], check=True, capture_output=True)
         self.folder, self.keys, self.home = tmp_path / "bin", keys, tmp_path / "home"
         self.folder.mkdir()
         self.home.mkdir()
-        shutil.copy(f"{BUILD}/{WITH_KEY}", self.folder / "igtcloud.exe")
+        shutil.copy(with_test_key(), self.folder / "igtcloud.exe")
         self.bytes = (self.folder / "igtcloud.exe").read_bytes()
 
     def start(self, *words, url="", stdin=subprocess.DEVNULL):
@@ -52,7 +47,7 @@ class Installed:
 
     def upgrade(self, version):
         """To a program that differs by what stands behind its end."""
-        name, body = f"igtcloud-{version}-windows-x86_64.exe", self.bytes + version.encode()
+        name, body = asset_name(version), self.bytes + version.encode()
         with Page() as page:
             page.latest(version)
             page.asset(version, name, body)

@@ -13,6 +13,10 @@
 
 #define IGT__OS_PATH_MAX PATH_MAX
 
+/* Commands for a user: only the owner may use a file; only the owner may write to it. */
+#define IGT__OS_MAKE_PRIVATE(file) "chmod 600 " file
+#define IGT__OS_REFUSE_WRITERS(file) "chmod go-w " file
+
 typedef struct stat igt__stat;
 typedef sigset_t igt__os_signals;
 typedef int igt__os_socket;

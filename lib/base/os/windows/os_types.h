@@ -18,6 +18,10 @@
 #define O_NONBLOCK 0 /* no file is a pipe by its name alone */
 #define O_NOCTTY 0
 
+/* Commands for a user, in cmd.exe and PowerShell: only the owner (S-1-3-4) may use a file. */
+#define IGT__OS_MAKE_PRIVATE(file) "icacls \"" file "\" /inheritance:r /grant:r *S-1-3-4:F"
+#define IGT__OS_REFUSE_WRITERS IGT__OS_MAKE_PRIVATE
+
 #define S_IFMT 0xF000
 #define S_IFLNK 0xA000
 #define S_IFREG 0x8000

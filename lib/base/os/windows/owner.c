@@ -63,6 +63,7 @@ static bool is_trusted(PSID sid) {
     return true;
   return IsWellKnownSid(sid, WinLocalSystemSid) ||
          IsWellKnownSid(sid, WinBuiltinAdministratorsSid) ||
+         IsWellKnownSid(sid, WinAccountDomainAdminsSid) ||
          IsWellKnownSid(sid, WinCreatorOwnerSid) || IsWellKnownSid(sid, WinCreatorOwnerRightsSid);
 }
 
