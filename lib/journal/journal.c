@@ -73,11 +73,11 @@ static const char *const sql[STATEMENT_COUNT] = {
                     " VALUES(?1,?2,?3,?4,?5)",
     [FORGET_CREATED] = "DELETE FROM created WHERE at<?1",
     [OLDEST_RUN] = "SELECT min(began) FROM run WHERE target=?1 AND boot<>?2",
-    [PUT_RUN] = "INSERT OR REPLACE INTO run(target, boot, scope, process, began)"
+    [PUT_RUN] = "INSERT OR IGNORE INTO run(target, boot, scope, process, began)"
                 " VALUES(?1,?2,?3,?4,?5)",
     [DROP_RUN] = "DELETE FROM run WHERE target=?1 AND boot=?2 AND scope=?3 AND process=?4",
     [DROP_RUNS] = "DELETE FROM run WHERE target=?1 AND boot<>?2 AND scope=?3",
-    [LOSE_RUN] = "UPDATE OR REPLACE run SET boot='lost'"
+    [LOSE_RUN] = "UPDATE OR IGNORE run SET boot='lost'"
                  " WHERE target=?1 AND boot=?2 AND scope=?3 AND process=?4",
     [FIND_COMPLETE] = "SELECT began FROM complete WHERE target=?1 AND source=?2",
     [PUT_COMPLETE] = "INSERT OR REPLACE INTO complete(target, source, began) VALUES(?1,?2,?3)",

@@ -94,7 +94,8 @@ typedef struct igt__journal_run {
   const char *boot; /* this boot's id */
 } igt__journal_run;
 /* Returns when the oldest run of another boot that did not end, or of igt__journal_lose_run, was
- * started, in seconds since 1970; 0: none. */
+ * started, in seconds since 1970; 0: none. A run that a process repeats before it has ended counts
+ * from the first time. */
 int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run);
 /* All of it is on the disk. whole: the run also checked everything that its scope contains and
  * found it correct, so that what other boots left behind is settled. */

@@ -297,6 +297,38 @@ static void test_runs(void **state) {
   igt__journal_close(j);
 }
 
+static void runs_began(igt__journal *j, int64_t at) {
+  char command[400];
+  assert_int_equal(igt__journal_flush(j, NULL), IGT_OK);
+  snprintf(command, sizeof command,
+           "/usr/bin/python3 -c 'import sqlite3, sys; "
+           "sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])' '%s' "
+           "'UPDATE run SET began=%lld'",
+           path, (long long)at);
+  assert_int_equal(system(command), 0);
+}
+
+/* A process may have several runs, as a station has: the oldest one counts. */
+static void test_runs_of_one_process(void **state) {
+  (void)state;
+  igt__journal *j = open_it(false);
+  igt__journal_run run = {"/target", "all", "boot-1"};
+  igt__journal_run later = {"/target", "all", "boot-2"};
+
+  assert_int_equal(igt__journal_begin_run(j, &run), 0);
+  runs_began(j, 1700000001);
+  igt__journal_lose_run(j, &run);
+  assert_int_equal(igt__journal_begin_run(j, &run), 1700000001);
+  igt__journal_lose_run(j, &run);
+  assert_int_equal(igt__journal_begin_run(j, &run), 1700000001);
+  igt__journal_end_run(j, &run, true);
+  assert_int_equal(igt__journal_begin_run(j, &run), 0);
+  runs_began(j, 1700000002);
+  assert_int_equal(igt__journal_begin_run(j, &run), 0); /* the first did not reach its end */
+  assert_int_equal(igt__journal_begin_run(j, &later), 1700000002);
+  igt__journal_close(j);
+}
+
 static void test_damaged(void **state) {
   (void)state;
   igt__journal_close(open_it(false));
@@ -443,6 +475,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_list_of_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_holding_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_runs, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_runs_of_one_process, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_damaged, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_file_that_was_named_by_mistake, make_top, remove_top),
       cmocka_unit_test(test_none),
