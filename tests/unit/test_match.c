@@ -242,6 +242,8 @@ static const struct becomes {
   const char *json; /* NULL: refused */
 } becomes[] = {
     {"EpdStudy", NULL, "P1---S", NULL, true, "{\"studyType\":\"EpdStudy\",\"name\":\"P1---S\"}"},
+    {"EpdStudy", NULL, "P1---", NULL, true, "{\"studyType\":\"EpdStudy\",\"name\":\"P1---\"}"},
+    {"EpdStudy", "P1---S", "x", NULL, true, "{\"studyType\":\"EpdStudy\",\"name\":\"P1---S\"}"},
     {"EpdStudy", "P1", "S", NULL, true, "{\"studyType\":\"EpdStudy\",\"name\":\"P1\"}"},
     {"EpdStudy", "P1", "S", NULL, false, NULL}, /* two folders would become one study */
     {"EpdStudy", NULL, "f", "{\"studyType\":\"Other\",\"name\":\"x\",\"studyDatabaseId\":\"1\"}",

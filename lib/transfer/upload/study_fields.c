@@ -53,9 +53,14 @@ bool igt__asks_for_study(const igt__folder *folder) {
 
 /* ---- names that say too little, or something else ---- */
 
+/* Whether flat names of new studies are PATIENT---STUDY; other types take the whole name. */
+static bool splits_names(const igt__studies *s, const igt__folder *folder) {
+  return !folder->whole_name && (s->shape.has_study_id || s->shape.has_visit);
+}
+
 bool igt__may_be_patient(const igt__studies *s, const igt__folder *folder) {
-  return !folder->patient && !folder->doc && !folder->whole_name &&
-         (s->shape.has_study_id || s->shape.has_visit) && !igt__names_a_study(folder->name);
+  return !folder->patient && !folder->doc && splits_names(s, folder) &&
+         !igt__names_a_study(folder->name);
 }
 
 static bool is_blank(const char *text, size_t n) {
@@ -70,7 +75,7 @@ static igt_status check_parts(const igt__folder *folder, igt_error *err) {
                         : is_blank(cut + 3, strlen(cut + 3))   ? "study after"
                                                                : NULL;
 
-  if (!missing || folder->whole_name)
+  if (!missing)
     return IGT_OK;
   return igt__fail(err, IGT_E_COLLISION,
                    "its name has no %s the '---': rename it to PATIENT---STUDY; --flat-names whole "
@@ -82,7 +87,7 @@ static igt_status check_parts(const igt__folder *folder, igt_error *err) {
 static igt_status check_patient(const igt__studies *s, const igt__folder *folder, igt_error *err) {
   const char *key;
 
-  if (folder->whole_name || !igt__names_a_study(folder->patient))
+  if (!igt__names_a_study(folder->patient))
     return IGT_OK;
   if (!(key = igt__studies_nfc(s, folder->patient)))
     return igt__studies_no_space(s, err);
@@ -96,7 +101,7 @@ static igt_status check_patient(const igt__studies *s, const igt__folder *folder
 }
 
 static igt_status check_names(const igt__studies *s, const igt__folder *folder, igt_error *err) {
-  if (igt__is_described(folder))
+  if (igt__is_described(folder) || !splits_names(s, folder))
     return IGT_OK;
   return folder->patient ? check_patient(s, folder, err) : check_parts(folder, err);
 }
