@@ -30,7 +30,7 @@ typedef struct import {
   const igt_institute *institute;
   char *folder;
   igt__import_memory memory;
-  bool pending; /* an earlier run sent files and did not announce them */
+  bool pending; /* an earlier run began to send files and did not announce them */
 } import;
 
 /* ---- the journal ---- */
@@ -168,11 +168,10 @@ static void see_pending(const import *i, igt__group *group) {
 
   if (!i->pending)
     return;
-  (void)igt__fail(
-      &err, IGT_E_GONE,
-      "an interrupted run uploaded files that were not handed over, and none of them is "
-      "uploaded from here now: put them back and run the same command again to import "
-      "them");
+  (void)igt__fail(&err, IGT_E_GONE,
+                  "an earlier run may have uploaded files that were not handed over, and none of "
+                  "them is uploaded from here now: put them back and run the same command again to "
+                  "import them");
   igt__group_failed(group, &err);
 }
 
