@@ -124,9 +124,9 @@ static bool bring_back(int above, const char *name, int to, int depth) {
 static void recover_one(const watched *w, int trash, const char *name, int to, int depth) {
   if (bring_back(trash, name, to, depth))
     station_log(PRIORITY_NOTICE, "recovered", NULL,
-                "the station stopped while it was deleting a study; checking what is left of it in "
-                "%s/" TRASH "/%s",
-                w->path, name);
+                "the station stopped before it deleted a study: moved it back from %s/" TRASH
+                "/%s to %s, where it is verified again",
+                w->path, name, w->path);
   else
     station_log(PRIORITY_ERROR, "stuck", NULL,
                 "%s/" TRASH "/%s contains a study whose deletion was interrupted, and cannot be "
@@ -171,9 +171,8 @@ void policy_recover(const watched *w) {
 static void move_back(const study *s, const char *root, const char *from) {
   if (!rename_below(root, from, s->in->path, s->path))
     station_log(PRIORITY_ERROR, "stuck", s,
-                "%s was written to while it was moved, and cannot be moved "
-                "back from %s/%s: %s: move it back yourself",
-                s->path, root, from, strerror(errno));
+                "%s cannot be moved back from %s/%s: %s: move it back yourself", s->path, root,
+                from, strerror(errno));
 }
 
 static bool cannot_move(study *s, const char *what) {
