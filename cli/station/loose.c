@@ -7,25 +7,16 @@
  * The set is a study_queue of its own: STUDY_SETTLING is a new file, STUDY_READY one that was
  * reported. scan.c adds and removes them. */
 #include <string.h>
-#include <strings.h>
 
 #include "station/station.h"
 
 #define LOOSE_MOST 10000 /* a folder of single images must not fill the memory */
 #define LOOSE_NAMED 100  /* nor the journal */
 
-/* What systems leave in every folder that somebody opens. */
-static bool is_clutter(const char *path) {
-  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-
-  return strcasecmp(name, "Thumbs.db") == 0 || strcasecmp(name, "desktop.ini") == 0;
-}
-
 void loose_see(station *st, watched *w, const char *path) {
   study *s = queue_find(&st->loose, w, path);
 
-  if (!s && st->loose.count < LOOSE_MOST && !is_clutter(path) &&
-      (s = queue_add(&st->loose, w, path)) != NULL) {
+  if (!s && st->loose.count < LOOSE_MOST && (s = queue_add(&st->loose, w, path)) != NULL) {
     s->since = station_now();
     if (s->since + st->config.settle_ms < st->next_loose)
       st->next_loose = s->since + st->config.settle_ms;

@@ -3,7 +3,7 @@
  * where a folder of an institute with a study.json is itself a study. All folders are scanned when
  * the station starts and at each --rescan, since the system does not report changes that other
  * machines make on a file server; in between, the names that it reports are examined. Hidden
- * folders, such as rsync's, and the station's own are left out. */
+ * folders, such as rsync's, those of a NAS, and the station's own are left out. */
 #include <errno.h>
 #include <string.h>
 
@@ -47,6 +47,12 @@ static bool contains_ours(const watched *w, const char *path) {
   return false;
 }
 
+/* Hidden, or a folder that a NAS or a system keeps there and uses: it is never a study, and must
+ * not be moved to failed. */
+static bool is_left_out(const char *name, size_t n) {
+  return *name == '.' || tree_is_clutter(name, n);
+}
+
 static bool is_folder(const watched *w, const char *path) {
   return S_ISDIR(tree_mode(w->path, path));
 }
@@ -83,7 +89,7 @@ static void each_folder(station *st, watched *w, const char *path, folder_fn fn)
 
   while (dir && (name = igt__os_dir_next(dir, &kind, &error)) != NULL) {
     os_manager_alive();
-    if (*name == '.' || !join(below, path, name) || is_ours(w, below))
+    if (is_left_out(name, strlen(name)) || !join(below, path, name) || is_ours(w, below))
       continue;
     if (kind == IGT__OS_FOLDER || (kind == IGT__OS_UNKNOWN && is_folder(w, below)))
       fn(st, w, below);
@@ -187,7 +193,8 @@ static bool is_watched(const station *st, const watched *w, const char *folder) 
   for (const char *p = folder, *end; *p; p = end + (*end == '/')) {
     end = p + strcspn(p, "/");
     (void)snprintf(above, sizeof above, "%.*s", (int)(end - folder), folder);
-    if (*p == '.' || ++depth > last || is_ours(w, above) || (depth == 1 && !is_wanted(st, above)))
+    if (is_left_out(p, (size_t)(end - p)) || ++depth > last || is_ours(w, above) ||
+        (depth == 1 && !is_wanted(st, above)))
       return false;
   }
   return depth < 2 || !has_file(w, folder, "study.json");
@@ -201,7 +208,7 @@ void scan_name(void *payload, watched *w, const char *folder, const char *name) 
   if (!is_watched(st, w, folder))
     return;
   st->dirty = true;
-  if (*name == '.' || !join(path, folder, name) || is_ours(w, path))
+  if (is_left_out(name, strlen(name)) || !join(path, folder, name) || is_ours(w, path))
     return;
   if (!is_folder(w, path))
     see_file(st, w, path);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "station/station.h"
 
@@ -167,6 +168,20 @@ bool tree_is_partial(const char *name) {
     if (n > m && strcmp(name + n - m, ends[i]) == 0)
       return true;
   }
+  return false;
+}
+
+bool tree_is_clutter(const char *name, size_t n) {
+  static const char *const names[] = {"Thumbs.db",   "Thumbs.db:encryptable",
+                                      "ehthumbs.db", "ehthumbs_vista.db",
+                                      "desktop.ini", "Icon\r",
+                                      "__MACOSX",    "$RECYCLE.BIN",
+                                      "@eaDir",      "#recycle",
+                                      "@Recycle",    "System Volume Information"};
+
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strlen(names[i]) == n && strncasecmp(names[i], name, n) == 0)
+      return true;
   return false;
 }
 

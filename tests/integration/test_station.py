@@ -18,6 +18,7 @@ import urllib.request
 import pytest
 
 from igtcloud import DENIED, DONE, ENDING, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, is_private, program
+from sandbox import ROOT
 from test_disk import mounted
 from test_disks import on
 from uploads import MIB, Place, epd, igt, institute, pattern, put, seed
@@ -280,6 +281,22 @@ def test_files_of_the_project_are_loose(station, cloud):
     for name in ("files/a", "files/sub"):
         assert f"/{name} is not in the folder of a study and will not be uploaded" in s.log
     assert set(s.tree("files")) == {"a", "sub/b"}
+
+
+def test_folders_of_a_nas_are_no_studies(station, cloud):
+    """Nor are they moved to failed/: the NAS uses them."""
+    code = (ROOT / "lib/transfer/engine/tree.c").read_text()
+    names = re.findall(r'"([^"]+)"', code.split("names[] = {", 1)[1].split("};")[0])
+    names = [n for n in names if n[0] != "." and not re.search(r"[:\\]", n)]
+    assert {"@eaDir", "#recycle", "__MACOSX", "Thumbs.db"} <= set(names)
+    s = station("--folder-structure", "hierarchical")
+    places = [f"{above}{n}" for n in names for above in ("", "lab/", "lab/P/")]
+    put(s.folder, {**{f"{p}/x/y": "c" for p in places[::2]}, "lab/P/one/a": "a"})
+    s.start().wait_for_log("uploaded lab/P/one")
+    put(s.folder, {**{f"{p}/x/y": "c" for p in places[1::2]}, "lab/P/two/a": "a"})
+    s.wait_for_log("uploaded lab/P/two")
+    assert s.stop() == 0 and " failed: " not in s.log and "not in the folder of a study" not in s.log
+    assert set(s.tree()) == {"done/lab/P/one/a", "done/lab/P/two/a", *(f"{p}/x/y" for p in places)}
 
 
 def test_many_loose_files_do_not_fill_the_log(station, cloud):
