@@ -25,7 +25,7 @@
 #define RESCAN_SOON_MS 200
 #define KEY_WARNING_S ((int64_t)30 * 24 * 60 * 60)
 #define HOOK_TICK_MS 100
-#define TELL_MS 3600000
+#define WAITING_MS 3600000
 #define STARTUP_MS 15000
 
 /* ---- numbers ---- */
@@ -155,7 +155,7 @@ static bool is_new_state(station *st, study *s, const tree_state *state) {
   s->tree = *state;
   s->since = station_now();
   s->due = s->since + st->config.settle_ms;
-  s->told = false;
+  s->warned = false;
   return true;
 }
 
@@ -212,17 +212,19 @@ static int find_partial(void *payload, const tree_entry *e) {
 }
 
 /* What a program that was killed leaves behind would keep a study here forever, without a word. */
-static void tell_what_it_waits_for(const station *st, study *s) {
+static void warn_of_waiting(const station *st, study *s) {
   char name[STATION_PATH] = "";
   int ended;
 
-  if (s->told || station_now() - s->since < st->config.settle_ms + TELL_MS ||
+  if (s->warned || station_now() - s->since < st->config.settle_ms + WAITING_MS ||
       s->tree.files + s->tree.others == 0)
     return;
-  s->told = true;
-  if (s->tree.hidden && tree_walk(s->in->path, s->path, find_partial, name, &ended) && ended)
+  if (s->tree.hidden && !(tree_walk(s->in->path, s->path, find_partial, name, &ended) && ended))
+    return; /* it is gone, or cannot be read just now */
+  s->warned = true;
+  if (s->tree.hidden)
     station_log(PRIORITY_WARNING, "waiting", s,
-                "%s is waiting: the name of %s is that of a file that is still being written, but "
+                "%s is waiting: %s has the name of a file that is still being written, but "
                 "nothing has changed for an hour: rename or delete it",
                 s->path, name);
   else
@@ -246,7 +248,7 @@ static void settle_step(station *st, study *s) {
   if (station_now() - s->since < st->config.settle_ms)
     return;
   if (!is_complete(s) || tree_is_written(s->in->path, s->path)) {
-    tell_what_it_waits_for(st, s);
+    warn_of_waiting(st, s);
     return;
   }
   if (has_unsendable(st, s)) {
@@ -504,9 +506,11 @@ static bool is_apart(const station *st, const char *path) {
     const char *other = st->roots[i].path;
     apart = !contains(other, real) && !contains(real, other);
     if (!apart)
-      complain(IGT_E_INVALID,
-               "the folders '%s' and '%s' cannot both be watched: one is the other, or in it",
-               other, real);
+      complain(
+          IGT_E_INVALID,
+          "the folders '%s' and '%s' cannot both be watched: they are the same, or one contains "
+          "the other",
+          other, real);
   }
   free(real);
   return apart;

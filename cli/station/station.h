@@ -111,7 +111,7 @@ typedef struct study {
   int64_t since;    /* the state has been the same since */
   int64_t due;      /* when to look again; of a ready one: not before */
   int64_t arrived;  /* wall clock */
-  bool told;        /* the log says what it waits for */
+  bool warned;      /* the log says what it waits for */
   int stuck_errno;  /* why it cannot be moved, as the log has it; 0: it can */
   int64_t began_ms; /* of the transfer */
   unsigned attempts;

@@ -188,7 +188,7 @@ def test_the_log_says_what_a_study_waits_for(station, cloud):
     put(s.folder, {"lab/killed/x.tmp": "a", "lab/killed/b": "b", "lab/empty": None, "lab/open/film": "f"})
     with open(s.folder / "lab/open/film", "ab"):
         s.start()
-        s.wait_for_log("lab/killed is waiting: the name of x.tmp is that of a file that is still being written")
+        s.wait_for_log("lab/killed is waiting: x.tmp has the name of a file that is still being written")
         s.wait_for_log("lab/open is waiting: a program has one of its files open for writing")
         time.sleep(0.3)  # 25 min of the station's
     assert s.log.count("is waiting") == 2 and s.place().names() in ([], ["open"])

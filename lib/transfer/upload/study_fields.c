@@ -77,10 +77,11 @@ static igt_status check_parts(const igt__folder *folder, igt_error *err) {
 
   if (!missing)
     return IGT_OK;
-  return igt__fail(err, IGT_E_COLLISION,
-                   "its name has no %s the '---': rename it to PATIENT---STUDY; --flat-names whole "
-                   "takes the whole name for the patient's",
-                   missing);
+  return igt__fail(
+      err, IGT_E_COLLISION,
+      "its name has no %s the '---': rename it to PATIENT---STUDY, or use --flat-names "
+      "whole if all of it is the patient's name",
+      missing);
 }
 
 /* A folder of a flat tree, which would become a patient, and its folders studies. */
@@ -96,7 +97,7 @@ static igt_status check_patient(const igt__studies *s, const igt__folder *folder
   return igt__fail(err, IGT_E_COLLISION,
                    "'%s' is the name of a study in a flat folder structure (PATIENT---STUDY), and "
                    "the institute has no patient of that name: use --folder-structure flat, or "
-                   "--flat-names whole if the patient is called so",
+                   "--flat-names whole if it is the patient's name",
                    folder->patient);
 }
 
