@@ -173,12 +173,13 @@ def test_another_slice_of_the_same_size_and_time(igtcloud, up, name, ward, how):
 
 @injected
 @pytest.mark.case("dicom-6")
-def test_another_disc_in_the_drive(igtcloud, up, name, ward):
-    """CDs have no change times, and what is written alike has the same inode numbers."""
+@pytest.mark.parametrize("fraction", [0, 990_000_000], ids=["CD", "exFAT"])
+def test_another_disc_in_the_drive(igtcloud, up, name, ward, fraction):
+    """They have no change times, and what is written alike has the same inode numbers."""
     path, env = up / name / "CD/IM1", on(up, ("clock", 1))
     for study, sent in (("1.2.3", 1), ("1.2.4", 1), ("1.2.4", 0)):
         put(up, {f"{name}/CD/IM1": image(study)})
-        os.utime(path, (1577836800, 1577836800))
+        os.utime(path, ns=(0, 1577836800_000000000 + fraction))
         inode = path.stat().st_ino
         done = igtcloud.run("upload", "--json", *IMPORT, up, "trial", env=env)
         assert done.summary["filesDone"] == sent and path.stat().st_ino == inode

@@ -168,10 +168,13 @@ static igt_status compare_with_store(plan *p, const char *key, const igt__local 
                                    : status; /* the cloud lists a file that the store has lost */
 }
 
-/* A CD or DVD has no change times, and FAT's can be set like others: the system shows the
- * modification time, in whole seconds. Two discs that were written alike differ in nothing then. */
+#define COARSEST_NS 10000000 /* exFAT's unit of time; those of CDs and FAT are multiples of it */
+
+/* CDs, DVDs, FAT and exFAT have no change times: the system shows the modification time, which
+ * tools can set. Two discs that were written alike differ in nothing then. Disks that have them
+ * also have finer ones. */
 static bool has_change_time(const igt__local *local) {
-  return local->ctime_ns != local->mtime_ns || local->mtime_ns % 1000000000 != 0;
+  return local->ctime_ns != local->mtime_ns || local->mtime_ns % COARSEST_NS != 0;
 }
 
 /* Discs, archives and de-identifiers give files of one size the same time: if the inode or change

@@ -271,7 +271,8 @@ static int look(HANDLE handle, igt__stat *st) {
   st->st_blocks = (st->st_size + 511) / 512;
   st->st_mode = mode_of(handle, info.dwFileAttributes);
   st->st_mtim = time_of(basic.LastWriteTime.QuadPart);
-  st->st_ctim = time_of(basic.ChangeTime.QuadPart);
+  /* FAT and exFAT have none: as on Linux, the modification time takes its place. */
+  st->st_ctim = basic.ChangeTime.QuadPart ? time_of(basic.ChangeTime.QuadPart) : st->st_mtim;
   return 0;
 }
 
