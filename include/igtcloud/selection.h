@@ -31,7 +31,8 @@ typedef igt_status (*igt_selected_study_fn)(void *payload, const igt_institute *
  * Hands out the studies that the selection chooses, in the cloud's order or (newest) newest first.
  * Institutes that are not selected are not listed; without `newest` the lists are streamed in
  * constant memory, and `limit` stops reading. on_message (may be NULL) receives what igt_csv()
- * would report: entries that matched no study, as IGT_E_NOT_FOUND.
+ * would report: entries that matched no study, as IGT_E_NOT_FOUND, and at the end, as IGT_OK, how
+ * many studies passed `start` or `end` because they have no date.
  *
  * Errors: IGT_E_NOT_FOUND (the project, an institute, or no study matches), IGT_E_AMBIGUOUS,
  * IGT_E_INVALID (the selection; "last", which needs a target), IGT_E_SOME_FAILED (entries that

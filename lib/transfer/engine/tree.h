@@ -26,8 +26,7 @@ typedef struct igt__folders {
 void igt__folders_free(igt__folders *list);
 
 /* Whether a component of the path is a metadata file of macOS, Windows or a NAS ("._NAME",
- * ".DS_Store",
- * "__MACOSX", "Thumbs.db", ...): never a study, and sent only on request. */
+ * ".DS_Store", "__MACOSX", "Thumbs.db", "@eaDir", ...): never a study, and sent only on request. */
 bool igt__is_clutter(const char *path);
 
 /* Receives everything in a folder that is not used as a folder, or is clutter. err NULL: `why` says
