@@ -94,7 +94,9 @@ IGT_EXTERN void igt_file_options_init(igt_file_options *options, size_t size);
  * Downloads a file of the cloud (a node of kind FILE, DICOM or ANNOTATION) to a path, whose folder
  * must exist; with options->below, to a path below that, or to the file's own name there if path is
  * NULL. The file appears or is replaced atomically once it is complete and verified. options and
- * callbacks may be NULL; on_item reports the file's digest and how it was verified.
+ * callbacks may be NULL; on_item reports the file's digest and how it was verified. If the system
+ * reports that the disk lost what was written, the file is removed, and the result is IGT_E_IO or
+ * IGT_E_NO_SPACE.
  * Errors: IGT_E_INVALID (no file), IGT_E_NOT_FOUND, IGT_E_NO_FILE (no such folder),
  * IGT_E_UNSAFE_NAME (a name that leads elsewhere), IGT_E_CHECKSUM, IGT_E_GONE, those of writing and
  * of the network.

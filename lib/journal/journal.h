@@ -97,6 +97,8 @@ typedef struct igt__journal_run {
  * started, in seconds since 1970; 0: none. A run that a process repeats before it has ended counts
  * from the first time. */
 int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run);
+/* What igt__journal_begin_run returns, for a call that only reads below target. */
+int64_t igt__journal_doubt(igt__journal *journal, const char *target, const char *boot);
 /* All of it is on the disk. whole: the run also checked everything that its scope contains and
  * found it correct, so that what other boots left behind is settled. */
 void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bool whole);

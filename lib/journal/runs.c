@@ -32,17 +32,34 @@ static void put_run_locked(igt__journal *journal, const igt__journal_run *run) {
   (void)sqlite3_exec(journal->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
 }
 
-int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run) {
-  sqlite3_stmt *stmt;
+static int64_t oldest_locked(igt__journal *journal, const char *target, const char *boot) {
+  sqlite3_stmt *stmt = igt__journal_start_locked(journal, OLDEST_RUN, target, boot);
   int64_t since = 0;
+
+  if (sqlite3_step(stmt) == SQLITE_ROW)
+    since = sqlite3_column_int64(stmt, 0);
+  (void)sqlite3_reset(stmt);
+  return since;
+}
+
+int64_t igt__journal_doubt(igt__journal *journal, const char *target, const char *boot) {
+  int64_t since;
 
   if (!journal)
     return 0;
   pthread_mutex_lock(&journal->lock);
-  stmt = igt__journal_start_locked(journal, OLDEST_RUN, run->target, run->boot);
-  if (sqlite3_step(stmt) == SQLITE_ROW)
-    since = sqlite3_column_int64(stmt, 0);
-  (void)sqlite3_reset(stmt);
+  since = oldest_locked(journal, target, boot);
+  pthread_mutex_unlock(&journal->lock);
+  return since;
+}
+
+int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run) {
+  int64_t since;
+
+  if (!journal)
+    return 0;
+  pthread_mutex_lock(&journal->lock);
+  since = oldest_locked(journal, run->target, run->boot);
   put_run_locked(journal, run);
   pthread_mutex_unlock(&journal->lock);
   return since;

@@ -316,6 +316,53 @@ def test_disk_that_lost_what_was_written(igtcloud, out, why, runs):
     assert "a disk error" not in igtcloud.run("download", out, "p").err  # it is settled
 
 
+@injected
+@pytest.mark.case("security-7")
+def test_verify_reads_what_the_disk_has(igtcloud, out):
+    """After a failed sync, the pages in memory may be right although the disk has other bytes."""
+    out.mkdir()
+    narrow = ("--include", "good.txt", out, "p")
+    igtcloud.run("download", *narrow, env=on(out, ("syncfs", errno.EIO)), status=FAILED)
+    done = igtcloud.run("verify", "--json", *narrow, env=on(out, ("lost", 1)), status=SOME_FAILED)
+    assert done.summary["filesDifferent"] == 1
+    igtcloud.run("download", *narrow, env=on(out, ("lost", 1)))
+    assert (out / "i/s/good.txt").read_bytes() == b"good"
+    igtcloud.run("verify", *narrow, env=on(out, ("lost", 1)))  # it is settled: memory will do
+    assert (out / "i/s/good.txt").read_bytes() == b"good"
+
+
+@injected
+@pytest.mark.case("security-7")
+def test_disk_that_lost_it_without_a_journal(igtcloud, out):
+    """No row says which files are in doubt: the message says what to do, and that helps."""
+    out.mkdir()
+    narrow = ("--no-journal", "--include", "good.txt", out, "p")
+    done = igtcloud.run("download", *narrow, env=on(out, ("syncfs", errno.EIO)), status=FAILED)
+    assert "run the same command again with --checksum" in done.err
+    igtcloud.run("download", "--checksum", *narrow, env=on(out, ("lost", 1)))
+    assert (out / "i/s/good.txt").read_bytes() == b"good"
+    done = igtcloud.run("download", "--overwrite", "--include", "good.txt", out, "p", status=FAILED,
+                        env=on(out, ("syncfs", errno.EIO)))
+    assert "--checksum" not in done.err  # the journal remembers
+
+
+@injected
+@pytest.mark.case("security-7")
+@pytest.mark.parametrize("why", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_cp_that_the_disk_lost(igtcloud, out, why):
+    """No later run takes the file for good: it does not keep its name."""
+    folder = out / "i/s"
+    folder.mkdir(parents=True)
+    for _ in range(2):
+        done = igtcloud.run("cp", "igt:p/i/s/files/good.txt", folder, status=FAILED, env=on(out, ("syncfs", why)))
+        assert "'good.txt' was removed" in done.err and os.strerror(why) in done.err
+        assert not list(folder.iterdir())
+    done = igtcloud.run("download", "--json", "--include", "good.txt", out, "p")
+    assert done.summary["filesDone"] == 1
+    igtcloud.run("cp", "igt:p/i/s/files/good.txt", folder, env=on(out, ("syncfs", errno.EINVAL)))
+    assert (folder / "good.txt").read_bytes() == b"good"  # such a disk has no sync, and lost nothing
+
+
 def test_partial_file_that_something_else_wrote(cloud, home, out):
     """The store has no digest: only bytes count that igtcloud itself has written last."""
     with OddStore(cloud) as store:

@@ -9,6 +9,7 @@
  *   inode    no failure: stat returns another inode number each time
  *   clock    no failure: the change time is the modification time, as on FAT
  *   statfs   no failure: reports unlimited free space
+ *   lost     no failure: without its pages in memory, a file has zeros in place of its bytes
  *   full     fallocate takes all free space, as ext4 does, and then fails
  *
  * glibc's posix_fallocate, which writes to each block where the system has no such call, ends the
@@ -65,6 +66,24 @@ static int refuse(int why) {
   return -1;
 }
 
+/* The file is open for reading only. */
+static void lose(int fd) {
+  static const char zeros[1 << 16];
+  char path[64];
+  struct stat st;
+  int own;
+
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  if (fstat(fd, &st) != 0 || (own = open(path, O_WRONLY)) < 0)
+    abort();
+  for (off_t at = 0, left; (left = st.st_size - at) > 0; at += (off_t)sizeof zeros)
+    if (pwrite(own, zeros, left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros, at) < 0)
+      abort();
+  if (futimens(own, (struct timespec[]){st.st_atim, st.st_mtim}) != 0)
+    abort();
+  close(own);
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define REFUSE(call, fd)                                                                           \
   do {                                                                                             \
@@ -116,6 +135,12 @@ int fdatasync(int fd) {
 int syncfs(int fd) {
   REFUSE("syncfs", fd);
   return REAL(syncfs)(fd);
+}
+
+int posix_fadvise64(int fd, off64_t at, off64_t n, int advice) {
+  if (advice == POSIX_FADV_DONTNEED && refusal("lost", fd))
+    lose(fd);
+  return REAL(posix_fadvise64)(fd, at, n, advice);
 }
 
 int fchmod(int fd, mode_t mode) {

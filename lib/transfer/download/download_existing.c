@@ -119,6 +119,13 @@ static igt_status is_as_listed(plan *p, const igt__fetch_file *file, const igt__
   return status;
 }
 
+/* Without a record, --checksum is how one verifies after a failed sync (durable.c). */
+static bool is_from_disk(const plan *p, const igt__stat *st) {
+  const igt__durable *durable = &p->d->durable;
+
+  return igt__durable_doubts(durable, st) || (p->d->run.options.checksum && !*durable->boot);
+}
+
 /* After a failed write, the pages in memory may be right although the disk has others: what is
  * verified must come from the disk. */
 static void read_from_disk(plan *p, const igt__fetch_file *file) {
@@ -154,7 +161,7 @@ igt_status igt__download_is_there(plan *p, igt__fetch_file *file, bool *there,
     return status;
   if (S_ISDIR(st.st_mode))
     return igt__fail(err, IGT_E_COLLISION, "a folder has the file's name");
-  if (S_ISREG(st.st_mode) && igt__durable_doubts(&p->d->durable, &st))
+  if (S_ISREG(st.st_mode) && is_from_disk(p, &st))
     read_from_disk(p, file);
   if (file->etag && !p->d->run.options.overwrite && S_ISREG(st.st_mode))
     return (uint64_t)st.st_size == file->size ? is_as_listed(p, file, &st, there, known, err)

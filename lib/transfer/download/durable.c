@@ -138,6 +138,9 @@ igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *roo
   igt__free(durable->scope);
   if (synced == IGT_OK)
     return status;
+  if (!*durable->boot)
+    igt__error_prefix(&lost, "no journal remembers which files to verify, so run the same command "
+                             "again with --checksum");
   if (err)
     igt__error_copy(err, &lost);
   return synced;

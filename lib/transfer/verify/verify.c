@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/unicode.h"
 #include "cloud/credentials.h"
+#include "journal/journal.h"
 #include "transfer/engine/institutes.h"
 #include "transfer/engine/tree.h"
 #include "transfer/upload/match.h"
@@ -441,6 +442,7 @@ static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *
                                  igt__client_cloud_seconds(v->run.client), err);
   if (status != IGT_OK)
     return status;
+  v->run.doubt = igt__journal_doubt(v->run.journal, igt__root_path(v->root), v->run.boot);
   igt__run_task_begin(&v->run);
   igt__pool_add(v->run.lister, verify_task, v);
   status = outcome(summary, igt__run_wait(&v->run, summary, err), err);
