@@ -15,6 +15,8 @@
 #include "os/os.h"
 #include "transfer_options.h"
 
+#define LINE_BUFFER 65536
+
 struct report {
   const settings *s;
   const char *verb;
@@ -86,6 +88,7 @@ void report_item(FILE *out, const report_context *context, const igt_transfer_it
   }
   write_context(out, context);
   fprintf(out, "}\n");
+  (void)fflush(out); /* ferror says later what failed */
 }
 
 /* The parts of "institute: patient/study: path" that exist. */
@@ -234,11 +237,12 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
     free(r);
     return NULL;
   }
-  /* Programs read along, and what a run had done before it was killed is on record. */
+  /* Programs read along, and what a run had done before it was killed is on record: each line is
+   * written as a whole. Windows' C library has no buffering by lines: its is that of blocks. */
   if (s->json)
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    setvbuf(stdout, NULL, _IOLBF, LINE_BUFFER);
   if (r->file)
-    setvbuf(r->file, NULL, _IOLBF, BUFSIZ);
+    setvbuf(r->file, NULL, _IOLBF, LINE_BUFFER);
   r->bar = progress_new(s, verb);
   r->callbacks = (igt_transfer_callbacks)IGT_TRANSFER_CALLBACKS_INIT;
   r->callbacks.on_item = on_item;
@@ -298,6 +302,7 @@ static void write_summary(const report *r, FILE *out, const igt_transfer_summary
     json_text(out, "error", err->text, false);
   write_context(out, &r->context);
   fprintf(out, "}\n");
+  (void)fflush(out); /* ferror says later what failed */
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {

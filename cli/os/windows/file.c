@@ -169,13 +169,35 @@ FILE *open_output(const char *path, bool append, const char **why) {
 
 /* ---- standard streams as files ---- */
 
+static bool copy_input(int to) {
+  char block[65536];
+  ssize_t n;
+
+  while ((n = igt__os_read(STANDARD_INPUT, block, sizeof block)) > 0)
+    if (!write_all(to, block, (size_t)n))
+      return false;
+  return n == 0;
+}
+
 bool os_keep_input(void) {
   igt__stat st;
+  FILE *copy;
+  bool good;
+  int fd;
 
   if (igt__os_fstat(STANDARD_INPUT, &st) == 0 && S_ISREG(st.st_mode))
     return true;
-  errno = ENOTSUP;
-  return false;
+  fd = igt__os_memory_file();
+  if (fd < 0 || !copy_input(fd) || igt__os_rewind(fd) != 0) {
+    if (fd >= 0)
+      igt__os_close(fd);
+    return false;
+  }
+  copy = os_stream(fd, "r");
+  good = copy && _dup2(_fileno(copy), STANDARD_INPUT) == 0;
+  if (copy)
+    (void)fclose(copy);
+  return good;
 }
 
 int os_divert_output(void) {

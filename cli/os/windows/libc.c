@@ -12,6 +12,9 @@
 
 #undef fclose
 #undef fflush
+#undef fprintf
+#undef fputc
+#undef fputs
 
 int _dowildcard = 0; /* arguments are taken as they are: no * is replaced by names of files */
 
@@ -197,6 +200,42 @@ int descriptor_of_handle(HANDLE handle, int flags) {
   if (fd < 0)
     CloseHandle(handle);
   return fd;
+}
+
+/* ---- output by whole blocks ---- */
+
+/* mingw's fprintf calls fputc for each character, and fputc of some C libraries (wine's) flushes at
+ * each line feed, which streams in memory cannot. fwrite does neither. */
+int os_fprintf(FILE *file, const char *format, ...) {
+  char small[512], *text = small;
+  va_list values, again;
+  int n;
+
+  va_start(values, format);
+  va_copy(again, values);
+  n = vsnprintf(small, sizeof small, format, values);
+  if (n >= (int)sizeof small && (text = malloc((size_t)n + 1)) != NULL)
+    n = vsnprintf(text, (size_t)n + 1, format, again);
+  va_end(again);
+  va_end(values);
+  if (!text || n < 0)
+    return -1;
+  n = fwrite(text, 1, (size_t)n, file) == (size_t)n ? n : -1;
+  if (text != small)
+    free(text);
+  return n;
+}
+
+int os_fputc(int c, FILE *file) {
+  const unsigned char byte = (unsigned char)c;
+
+  return fwrite(&byte, 1, 1, file) == 1 ? byte : EOF;
+}
+
+int os_fputs(const char *text, FILE *file) {
+  const size_t n = strlen(text);
+
+  return fwrite(text, 1, n, file) == n ? 0 : EOF;
 }
 
 /* ---- streams in memory ---- */

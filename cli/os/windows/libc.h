@@ -14,6 +14,9 @@
 
 int os_fclose(FILE *file);
 int os_fflush(FILE *file);
+int os_fprintf(FILE *file, const char *format, ...) __attribute__((format(gnu_printf, 2, 3)));
+int os_fputc(int c, FILE *file);
+int os_fputs(const char *text, FILE *file);
 FILE *os_memory(char **text, size_t *n);
 int os_width(unsigned code);
 
@@ -25,6 +28,11 @@ void explicit_bzero(void *p, size_t n);
 
 #define fclose os_fclose
 #define fflush os_fflush
+#define fprintf os_fprintf
+#define fputc os_fputc
+#define fputs os_fputs /* of one character it would become fputc */
+#undef putc
+#define putc os_fputc
 #define open_memstream os_memory
 #define wcwidth(code) os_width((unsigned)(code))
 #define flockfile _lock_file
