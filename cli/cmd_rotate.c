@@ -61,17 +61,17 @@ static int look_for_old(rotation *r) {
     return fail(&err);
   if (!*r->name) {
     complain(IGT_E_NOT_FOUND,
-             "there is no service identity '%s' in '%s': `igtcloud service list` shows their names "
-             "and ids",
-             r->given, r->s->arguments[0]);
+             "there is no service identity '%s' in '%s': `igtcloud service list '%s'` shows their "
+             "names and ids",
+             r->given, r->s->arguments[0], r->s->arguments[0]);
     return EXIT_NOT_FOUND;
   }
   if (r->is_found_by_id || r->named == 1)
     return EXIT_DONE;
   complain(IGT_E_AMBIGUOUS,
            "%u service identities of '%s' have the name '%s': give the id of one, as `igtcloud "
-           "service list` shows it",
-           r->named, r->s->arguments[0], r->given);
+           "service list '%s'` shows it",
+           r->named, r->s->arguments[0], r->given, r->s->arguments[0]);
   return EXIT_FAILED;
 }
 
@@ -92,8 +92,8 @@ static int look_at_files(rotation *r) {
     return EXIT_DONE;
   complain(IGT_E_LOCKED,
            "'%s' exists: it was left by a rotation that did not finish. Check `igtcloud service "
-           "list`, delete identities that are not in use, and remove the file",
-           r->fresh);
+           "list '%s'`, delete identities that are not in use, and remove the file",
+           r->fresh, r->s->arguments[0]);
   return EXIT_FAILED;
 }
 
@@ -224,8 +224,8 @@ static int delete_old(const rotation *r) {
   complain(
       err.status,
       "the new key is in use, but the old service identity '%s' could not be deleted: delete it "
-      "with `igtcloud service delete`",
-      r->old);
+      "with `igtcloud service delete '%s' '%s'`",
+      r->old, r->s->arguments[0], r->old);
   return fail(&err);
 }
 

@@ -71,8 +71,25 @@ static int cmd_create(settings *s) {
   return status;
 }
 
+typedef struct service_rows {
+  listing *l;
+  size_t count;
+} service_rows;
+
 static igt_status each(void *payload, igt_service *service) {
-  return listing_row(payload, &service->model, NULL, NULL);
+  service_rows *rows = payload;
+
+  rows->count++;
+  return listing_row(rows->l, &service->model, NULL, NULL);
+}
+
+/* The cloud lists those of one organization: a project's list has none of its institutes'. */
+static void say_where_others_are(const settings *s) {
+  if (!strchr(s->arguments[0], '/'))
+    message(s,
+            "The project itself has no service identities. Those of an institute: igtcloud service "
+            "list '%s/INSTITUTE'",
+            s->arguments[0]);
 }
 
 static int cmd_list(settings *s) {
@@ -80,13 +97,15 @@ static int cmd_list(settings *s) {
   int status = EXIT_FAILED;
   place p;
   const char *id = organization(&p, s, &status);
-  listing *l;
+  service_rows rows = {.count = 0};
 
   if (!id)
     return status;
-  if ((l = listing_open(s, columns)) != NULL) {
-    igt_status result = igt_get_services_each(p.client, id, NULL, each, l, &err);
-    status = listing_close(l, exit_status_of(result));
+  if ((rows.l = listing_open(s, columns)) != NULL) {
+    igt_status result = igt_get_services_each(p.client, id, NULL, each, &rows, &err);
+    status = listing_close(rows.l, exit_status_of(result));
+    if (result == IGT_OK && !rows.count)
+      say_where_others_are(s);
     if (result != IGT_OK && result != IGT_E_INVALID)
       status = fail(&err);
   }
@@ -128,15 +147,18 @@ const command service_create_command = {
     create_options,
     true,
     cmd_create};
-const command service_list_command = {"service list",
-                                      ORGANIZATION,
-                                      1,
-                                      1,
-                                      "list service identities",
-                                      "Lists the service identities of an institute or a project.",
-                                      list_options,
-                                      true,
-                                      cmd_list};
+const command service_list_command = {
+    "service list",
+    ORGANIZATION,
+    1,
+    1,
+    "list service identities",
+    "Lists the service identities of an institute or a project. The list of "
+    "a project has\n"
+    "none of its institutes'.",
+    list_options,
+    true,
+    cmd_list};
 const command service_delete_command = {
     "service delete",
     ORGANIZATION " SERVICE",

@@ -143,7 +143,7 @@ static igt_status transfer(const settings *s, igt_client *client, const sides *x
     down.categories = x->categories;
     down.include_modified_date = s->include_modified_date;
     down.delete_extra = s->delete_extra;
-    down.max_delete = (uint64_t)s->max_delete;
+    down.max_delete = s->max_delete < 0 ? UINT64_MAX : (uint64_t)s->max_delete;
     return igt_download(client, &down, callbacks, summary, err);
   }
   up.transfer = &x->transfer;
@@ -209,7 +209,7 @@ static const option sync_options[] = {
     {"delete", 0, OPTION_FLAG, AT(delete_extra), NULL, NULL,
      "after a run without failures, delete local files that the cloud does not have"},
     {"max-delete", 0, OPTION_NUMBER, AT(max_delete), "N", NULL,
-     "delete nothing if more files than this would be (default 100)"},
+     "delete nothing if more files than this would be (default 100); 0 allows no deletion"},
     SELECTION_OPTIONS,
     STUDY_OPTIONS,
     FIELD_OPTIONS,

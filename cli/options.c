@@ -42,8 +42,9 @@ static bool is_choice(const char *choices, const char *value, const char **exact
 #define TEXT_OF(number) #number
 #define NUMBER_TO(number) " to " TEXT_OF(number)
 
+/* 0 is a value of its own, stored as -1: in the settings, 0 is "not given". */
 static bool zero_counts(const option *o) {
-  return strcmp(o->name, "retries") == 0;
+  return strcmp(o->name, "retries") == 0 || strcmp(o->name, "max-delete") == 0;
 }
 
 static const char *range_of(const option *o) {

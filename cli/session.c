@@ -51,11 +51,19 @@ static const char *choose_domain(const settings *s, const char *environment) {
   return environment && strcasecmp(environment, "TEST") == 0 ? TEST_DOMAIN : PROD_DOMAIN;
 }
 
-/* NULL: the library takes CLOUD_USERNAME, which comes before the profile, or asks. */
+/* A key file names its service identity, too: one that was given on the command line or in a
+ * variable comes before the user of a profile. IGTCLOUD_USER may name whose key it is. */
+static bool is_named_by_key(const settings *s) {
+  return s->service_file && !is_from_profile(AT(service_file));
+}
+
+/* NULL: the library takes the key's name, or CLOUD_USERNAME, which comes before the profile, or
+ * asks. */
 static const char *user_of(const settings *s) {
   const char *variable = getenv("CLOUD_USERNAME");
+  bool is_overruled = (variable && *variable) || is_named_by_key(s);
 
-  return is_from_profile(AT(user)) && variable && *variable ? NULL : s->user;
+  return is_from_profile(AT(user)) && is_overruled ? NULL : s->user;
 }
 
 void session_use(igt_client *client) {

@@ -281,7 +281,7 @@ typedef struct igt_download_options {
    * files that filters leave out, links, or files of other categories. */
   bool delete_extra;
   uint64_t max_delete; /**< if there are more, nothing is deleted, and the result is
-                            IGT_E_SOME_FAILED; 0: 100 */
+                            IGT_E_SOME_FAILED; 0: 100; UINT64_MAX: none may be deleted */
 } igt_download_options;
 #define IGT_DOWNLOAD_OPTIONS_INIT IGT_SIZED(igt_download_options)
 /** As IGT_DOWNLOAD_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

@@ -282,14 +282,34 @@ static igt_status begin_environment(igt__source *source, igt__grant *out, igt_er
 
 /* ---- by password ---- */
 
+/* With the scheme where it is not https. A login at the same host may differ in nothing else. */
+static const char *cloud_of(const igt__source *source) {
+  return igt__str_starts(source->server.origin, "https://") ? host_of(source)
+                                                            : source->server.origin;
+}
+
+/* A running login at another cloud explains why "I have signed in" does not help. */
+static void mention_other_login(const igt__source *source, igt_error *err) {
+  igt_token *token = NULL;
+
+  if (source->no_token_file ||
+      igt__token_read(source->token_file, source->server.cancel, &token, NULL) != IGT_OK)
+    return;
+  if (!is_of_domain(source, token->domain))
+    igt__error_append(err, "; the running login is for %s", token->domain);
+  igt_token_free(token);
+}
+
 static igt_status fail_unanswered(const igt__source *source, igt_error *err) {
   if (igt__cancel_is_set(source->server.cancel))
     return igt__fail(err, IGT_E_CANCELLED, "signing in was cancelled");
-  return igt__fail(err, IGT_E_NO_SESSION,
-                   "nobody is signed in to %s, and no password was given: give a user name "
-                   "and a password (igtcloud: --user NAME --password-stdin) or a service identity "
-                   "(--service-file FILE), or sign in with `igtcloud login` on a terminal",
-                   host_of(source));
+  (void)igt__fail(err, IGT_E_NO_SESSION,
+                  "nobody is signed in to %s, and no password was given: give a user name "
+                  "and a password (igtcloud: --user NAME --password-stdin) or a service identity "
+                  "(--service-file FILE), or sign in with `igtcloud login` on a terminal",
+                  cloud_of(source));
+  mention_other_login(source, err);
+  return IGT_E_NO_SESSION;
 }
 
 static bool ask(const igt__source *source, igt_prompt_kind what, const char *question,

@@ -127,6 +127,11 @@ static igt_status explain_tls(failure *f, CURLcode code) {
   if (code == CURLE_SSL_CONNECT_ERROR && is_broken_handshake(why))
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke during the TLS handshake",
                      f->host);
+  if (strstr(why, "wrong version number") || strstr(why, "packet length too long"))
+    return igt__fail(f->err, IGT_E_TLS,
+                     "%s does not speak TLS on this port: check the host and the port; the address "
+                     "of a server on this machine without TLS begins with http://",
+                     f->host);
   if (strstr(why, "protocol version") || strstr(why, "unsupported protocol"))
     return igt__fail(f->err, IGT_E_TLS,
                      "%s: it does not support TLS 1.2 or later, and older versions are not safe",

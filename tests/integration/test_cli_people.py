@@ -80,7 +80,8 @@ def test_services_are_listed_and_deleted(igtcloud, here):
     assert row[0] == "station" and row[-1] == service
     listed, = igtcloud.run("service list", "trial/north", "--json").lines
     assert listed["serviceId"] == service and "privateKey" not in listed
-    assert igtcloud.run("service list", "trial").out == b""
+    done = igtcloud.run("service list", "trial")
+    assert done.out == b"" and "igtcloud service list 'trial/INSTITUTE'" in done.err
     assert "--yes" in igtcloud.run("service delete", "trial/north", service, status=USAGE).err
     status, screen = igtcloud.on_terminal("service delete", "trial/north", service,
                                           answers=[(r"\[y/N\]", "no")])

@@ -12,10 +12,11 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, Program, environment, is_private, on_windows, program, tree
+from igtcloud import DENIED, DONE, FAILED, USER, Program, environment, is_private, on_windows, program, tree
 from sandbox import Sandbox
 
 PAGES = 5 * 4096
@@ -184,6 +185,31 @@ def test_nobody_is_signed_in(cloud, home):
                               stdin=subprocess.DEVNULL, timeout=20, start_new_session=True)
         assert done.returncode == DENIED and done.stdout == b"", done
         assert b"igtcloud login" in done.stderr
+
+
+def test_the_scheme_is_named_where_logins_differ_in_it(cloud, home, login):
+    """Signed in with http, and then asked for https at the same host, and the other way round."""
+    host = cloud.url.split("://")[1]
+    done = igtcloud(cloud, home).run("whoami", "--domain", f"https://{host}", sign_in=False, status=DENIED)
+    assert f"nobody is signed in to {host}," in done.err and f"the running login is for {cloud.url}" in done.err
+    assert login.end() == DONE
+    done = igtcloud(cloud, home).run("whoami", "--domain", cloud.url, sign_in=False, status=DENIED)
+    assert f"nobody is signed in to {cloud.url}," in done.err and "the running login" not in done.err
+
+
+def test_a_key_that_was_given_comes_before_a_profiles_user(cloud, home, key):
+    file = Path(home, ".config/igtcloud/config")
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[default]\nuser = {USER}\n", encoding="utf-8")
+    for arguments, variables in ((["-s", key], {}), ([], {"IGTCLOUD_SERVICE_FILE": key})):
+        done = igtcloud(cloud, home).run("whoami", "--json", "--domain", cloud.url, *arguments, env=variables,
+                                         sign_in=False)
+        assert done.lines[0]["user"] == "upload-station@demo"
+    # Both of the profile: the user says whose key it is.
+    os.rename(key, Path(home, "key"))
+    file.write_text(f"[default]\nuser = upload-station@demo\nservice-file = {Path(home, 'key')}\n", encoding="utf-8")
+    done = igtcloud(cloud, home).run("whoami", "--json", "--domain", cloud.url, sign_in=False)
+    assert done.lines[0]["user"] == "upload-station@demo"
 
 
 def test_a_token_for_another_cloud_is_not_sent(cloud, home, login):

@@ -912,7 +912,8 @@ def test_the_key_of_another_is_not_replaced(station, igtcloud, tmp_path):
     igtcloud.run("service create", place, "a", "--key-file", tmp_path / "other.pem")
     done = igtcloud.run("service rotate", place, "a", "--key-file", tmp_path / "a.pem", status=FAILED)
     assert "2 service identities" in done.err and (tmp_path / "a.pem").read_bytes() == before
-    assert "`igtcloud service list` shows" in igtcloud.run("service rotate", place, "c", status=NOT_FOUND).err
+    done = igtcloud.run("service rotate", place, "c", status=NOT_FOUND)
+    assert f"`igtcloud service list '{place}'` shows" in done.err
 
 
 def test_expiry_is_warned_of(station, cloud, tmp_path, igtcloud):

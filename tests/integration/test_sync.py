@@ -135,12 +135,13 @@ def test_a_study_whose_list_is_empty_keeps_its_files(canned, igtcloud, synced, b
 
 def test_max_delete(igtcloud, synced):
     put(synced, {f"{P1}/old{n}.txt": "x" for n in range(101)})
-    for options, limit in (([], 100), (["--max-delete", "7"], 7)):
+    for options, limit in (([], 100), (["--max-delete", "7"], 7), (["--max-delete", "0"], 0)):
         done = igtcloud.run("sync", "--delete", *options, "igt:trial", synced, status=SOME_FAILED)
         assert f"101 local files are not in the cloud, more than the {limit}" in done.err
         assert len([n for n in names(synced) if "/old" in n]) == 101
     done = igtcloud.run("sync", "--json", "--delete", "--max-delete", "101", "igt:trial", synced)
     assert done.summary["filesDeleted"] == 101
+    igtcloud.run("sync", "--delete", "--max-delete", "0", "igt:trial", synced)  # nothing is to be deleted
 
 
 def test_categories_in_folders(igtcloud, out):

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from gateway import Authority, Gateway
+from gateway import Authority, Forward, Gateway, Server
 from igtcloud import DENIED, FAILED, SOME_FAILED, Program, tree
 
 SEED = "demo"
@@ -248,3 +248,10 @@ def test_ca_file_that_is_none(cloud, authority, home, tmp_path):
                                                   "demo", status=FAILED)
             assert str(path) in done.err, done
         assert gateway.seen == []
+
+
+def test_a_server_without_tls(home):
+    with Server(Forward) as server:  # it responds to a TLS client with an error in plain text
+        host = f"127.0.0.1:{server.port}"
+        done = Program(f"https://{host}", home).run("ls", "--retries", "0", status=FAILED)
+        assert f"{host} does not speak TLS on this port" in done.err and "http://" in done.err

@@ -148,9 +148,8 @@ static igt_status make_lists(igt__download *d, igt_error *err) {
   d->ahead = igt__ahead_new(&d->run);
   if (!d->folders || !d->institutes || !d->target || !d->ahead)
     return igt__fail_memory(err);
-  return o->delete_extra
-             ? igt__surplus_init(&d->extra, o->max_delete ? o->max_delete : MAX_DELETE, err)
-             : IGT_OK;
+  uint64_t most = o->max_delete == UINT64_MAX ? 0 : o->max_delete ? o->max_delete : MAX_DELETE;
+  return o->delete_extra ? igt__surplus_init(&d->extra, most, err) : IGT_OK;
 }
 
 static igt_status run_project_files(igt__download *d, igt_transfer_summary *summary,

@@ -293,22 +293,29 @@ static bool deliver(igt__run *run, unsigned ms) {
   return true;
 }
 
+/* "Everything else" would be nothing. */
+static const char *rest_of(const igt_transfer_summary *s) {
+  bool any = s->files_done || s->files_skipped || s->files_same || s->imports > s->imports_failed;
+
+  return any ? "; everything else succeeded" : "";
+}
+
 static igt_status some_failed(const igt_transfer_summary *s, igt_error *err) {
   unsigned long long files = s->files_failed, studies = s->studies_failed;
+  const char *rest = rest_of(s);
 
   if (!files && !studies)
-    return igt__fail(err, IGT_E_SOME_FAILED,
-                     "%llu DICOM import%s failed; everything else succeeded",
-                     (unsigned long long)s->imports_failed, s->imports_failed == 1 ? "" : "s");
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu DICOM import%s failed%s",
+                     (unsigned long long)s->imports_failed, s->imports_failed == 1 ? "" : "s",
+                     rest);
   if (!files)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; everything else succeeded", studies,
-                     studies == 1 ? "study" : "studies");
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed%s", studies,
+                     studies == 1 ? "study" : "studies", rest);
   if (!studies)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; everything else succeeded", files,
-                     files == 1 ? "file" : "files");
-  return igt__fail(err, IGT_E_SOME_FAILED,
-                   "%llu file%s and %llu %s failed; everything else succeeded", files,
-                   files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies");
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed%s", files,
+                     files == 1 ? "file" : "files", rest);
+  return igt__fail(err, IGT_E_SOME_FAILED, "%llu file%s and %llu %s failed%s", files,
+                   files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies", rest);
 }
 
 static igt_status outcome(igt__run *run, igt_transfer_summary *summary, igt_error *err) {

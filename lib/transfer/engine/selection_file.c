@@ -2,8 +2,9 @@
 /* Reads a file that lists studies (studies_from). Its first line with content decides what it is:
  * a header with the column studyDatabaseId or studyIdHumanReadable makes it a CSV, as igt_csv()
  * writes it and spreadsheets save it again (separated by commas, semicolons or tabs); anything else
- * a list with a study on each line. Of a CSV's rows the id counts, and the name where there is no
- * id; the institutes that its rows name are the only ones that have to be listed. */
+ * a list with a study on each line, except that a line of other columns is an error. Of a CSV's
+ * rows the id counts, and the name where there is no id; the institutes that its rows name are the
+ * only ones that have to be listed. */
 #include <string.h>
 
 #include "base/error.h"
@@ -167,6 +168,25 @@ static bool is_header(reader *r, const char *line, size_t n, char separator) {
   return r->id != NO_COLUMN || r->human != NO_COLUMN;
 }
 
+/* A first line of columns without the known ones: its names would be looked for as studies. A study
+ * has a slash, and so has a patient whose name contains a separator, with a glob for the study. */
+static igt_status check_columns(const reader *r, const char *path, igt_error *err) {
+  const char *stop = memchr(r->at, '\n', (size_t)(r->end - r->at));
+  const char *end = stop ? stop : r->end, *at = r->at;
+
+  for (; at < end && !strchr(",;\t", *at); at++)
+    if (*at == '/')
+      return IGT_OK;
+  if (at == end || memchr(at, '/', (size_t)(end - at)) || (at + 1 == end && *at == '\t'))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_PARSE,
+                   "'%s', line %u: this looks like the header of a CSV, but has neither of the "
+                   "columns 'studyDatabaseId' and 'studyIdHumanReadable', which `igtcloud csv` "
+                   "writes; a patient with a comma or semicolon in the name is written as "
+                   "'PATIENT/*'",
+                   path, r->line);
+}
+
 /* Skips blank lines and comments; the first other one is left to be read, unless it is a header. */
 static bool find_header(reader *r) {
   while (r->at < r->end) {
@@ -212,8 +232,10 @@ igt_status igt__selection_read(igt__selection *selection, const char *text, size
                      path);
   for (size_t i = 0; i < 3; i++)
     igt__buf_init(&r.fields[i], IGT__MAX_JSON_ELEMENT);
-  good = find_header(&r) ? read_csv(&r) : read_list(&r);
+  bool is_csv = find_header(&r);
+  igt_status status = is_csv ? IGT_OK : check_columns(&r, path, err);
+  good = status != IGT_OK || (is_csv ? read_csv(&r) : read_list(&r));
   for (size_t i = 0; i < 3; i++)
     igt__buf_finish(&r.fields[i]);
-  return good ? IGT_OK : igt__fail_memory(err);
+  return good ? status : igt__fail_memory(err);
 }
