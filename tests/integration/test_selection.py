@@ -120,14 +120,14 @@ def test_a_csv_that_was_filtered(cloud, igtcloud, tmp_path, out):
     assert len(cloud.requests(method="GET", path="/api/data/hospitals/*/studies")) == 1
 
 
-@pytest.mark.parametrize("header", ["patient,study", "Patient;Study;Date", "patient\tstudy", "Study ID, x"])
+@pytest.mark.parametrize("header", ["patient,study", "Patient;Study;Date", "patient\tstudy", "Study ID, x", '"a","b/c"'])
 def test_a_csv_without_a_known_column(igtcloud, tmp_path, out, header):
     path = tmp_path / "list.csv"
     path.write_text(f"# of the registry\n{header}\nBea/CT,1;2\t3\n")
     for command in (["download", out, "trial"], ["csv", "-", "trial"], ["ls", "trial"], ["du", "trial"]):
         done = igtcloud.run(*command, "--studies-from", path, status=None)
         assert done.status not in (DONE, SOME_FAILED), done
-        assert "line 2: this looks like the header of a CSV" in done.err and "studyIdHumanReadable" in done.err
+        assert "line 2: a CSV needs the column" in done.err and "studyIdHumanReadable" in done.err
 
 
 def test_a_list(igtcloud, tmp_path, out):
@@ -145,9 +145,9 @@ def test_a_list(igtcloud, tmp_path, out):
         assert done.err.count("no study matches 'Nobody/") == 10 and "30 more" in done.err, command
     done = igtcloud.run("download", out, "trial", "--studies-from", path, "--json", status=SOME_FAILED)
     assert sum(i["result"] == "failed" for i in done.items if i["kind"] == "study") == 40
-    path.write_text("Ann, B;/*\nMü\tx/*\nBea/CT\n")  # a separator in a name
+    path.write_text("Ann, B;\nBea/CT\n")  # a separator in a name
     done = igtcloud.run("ls", "trial", "--studies-from", path, "--fields", "path", status=SOME_FAILED)
-    assert done.text == "trial/North/Bea/CT\n" and "no study matches 'Ann, B;/*'" in done.err
+    assert done.text == "trial/North/Bea/CT\n" and "no study matches 'Ann, B;'" in done.err
     path.write_text("# nothing\n")
     assert "lists no study" in igtcloud.run("ls", "trial", "--studies-from", path, status=NOT_FOUND).error
     assert "cannot be both the password and --studies-from" in igtcloud.run("ls", "trial", "--studies-from", "-", status=USAGE).error

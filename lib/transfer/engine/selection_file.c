@@ -2,10 +2,11 @@
 /* Reads a file that lists studies (studies_from). Its first line with content decides what it is:
  * a header with the column studyDatabaseId or studyIdHumanReadable makes it a CSV, as igt_csv()
  * writes it and spreadsheets save it again (separated by commas, semicolons or tabs); anything else
- * a list with a study on each line, except that a line of other columns is an error. Of a CSV's
- * rows the id counts, and the name where there is no id; the institutes that its rows name are the
- * only ones that have to be listed. */
+ * a list with a study on each line, unless the file is called a CSV and has other columns. Of a
+ * CSV's rows the id counts, and the name where there is no id; the institutes that its rows name
+ * are the only ones that have to be listed. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -168,23 +169,22 @@ static bool is_header(reader *r, const char *line, size_t n, char separator) {
   return r->id != NO_COLUMN || r->human != NO_COLUMN;
 }
 
-/* A first line of columns without the known ones: its names would be looked for as studies. A study
- * has a slash, and so has a patient whose name contains a separator, with a glob for the study. */
+/* A file that is called a CSV, and whose first line has columns without a known one: they would be
+ * looked for as a study. In other files a separator may be part of a patient's name. */
 static igt_status check_columns(const reader *r, const char *path, igt_error *err) {
-  const char *stop = memchr(r->at, '\n', (size_t)(r->end - r->at));
+  const char *stop = memchr(r->at, '\n', (size_t)(r->end - r->at)), *dot = strrchr(path, '.');
   const char *end = stop ? stop : r->end, *at = r->at;
+  bool is_csv = dot && (strcasecmp(dot, ".csv") == 0 || strcasecmp(dot, ".tsv") == 0);
 
-  for (; at < end && !strchr(",;\t", *at); at++)
-    if (*at == '/')
-      return IGT_OK;
-  if (at == end || memchr(at, '/', (size_t)(end - at)) || (at + 1 == end && *at == '\t'))
+  while (at < end && *at != ',' && *at != ';' && *at != '\t')
+    at++;
+  if (!is_csv || at == end)
     return IGT_OK;
   return igt__fail(err, IGT_E_PARSE,
-                   "'%s', line %u: this looks like the header of a CSV, but has neither of the "
-                   "columns 'studyDatabaseId' and 'studyIdHumanReadable', which `igtcloud csv` "
-                   "writes; a patient with a comma or semicolon in the name is written as "
-                   "'PATIENT/*'",
-                   path, r->line);
+                   "'%s', line %u: a CSV needs the column 'studyDatabaseId' or "
+                   "'studyIdHumanReadable', which `igtcloud csv` writes; a list of studies, one a "
+                   "line, needs a name that does not end in %s",
+                   path, r->line, dot);
 }
 
 /* Skips blank lines and comments; the first other one is left to be read, unless it is a header. */
