@@ -338,7 +338,8 @@ def test_disk_that_lost_it_without_a_journal(igtcloud, out):
     out.mkdir()
     narrow = ("--no-journal", "--include", "good.txt", out, "p")
     done = igtcloud.run("download", *narrow, env=on(out, ("syncfs", errno.EIO)), status=FAILED)
-    assert "run the same command again with --checksum" in done.err
+    assert "Input/output error; no journal remembers which of them to verify: run the same command again with " \
+        "--checksum" in done.err
     igtcloud.run("download", "--checksum", *narrow, env=on(out, ("lost", 1)))
     assert (out / "i/s/good.txt").read_bytes() == b"good"
     done = igtcloud.run("download", "--overwrite", "--include", "good.txt", out, "p", status=FAILED,

@@ -139,7 +139,7 @@ igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *roo
   if (synced == IGT_OK)
     return status;
   if (!*durable->boot)
-    igt__error_prefix(&lost, "no journal remembers which files to verify, so run the same command "
+    igt__error_append(&lost, "; no journal remembers which of them to verify: run the same command "
                              "again with --checksum");
   if (err)
     igt__error_copy(err, &lost);
