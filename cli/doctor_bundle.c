@@ -320,18 +320,19 @@ int write_bundle(doctor *d, const char *path) {
   if (strcmp(path, "-") == 0)
     return write_to_output(d);
   int fd = igt__os_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  bool good;
+  int why;
 
   if (fd < 0) {
     complain(IGT_E_IO, "cannot create the bundle '%s': %s", path, strerror(errno));
     return EXIT_FAILED;
   }
   errno = 0;
-  good = write_archive(fd, d) && igt__os_sync(fd) == 0;
-  if (!good)
-    complain(IGT_E_IO, "cannot write the bundle '%s': %s", path, strerror(errno ? errno : ENOMEM));
-  if (igt__os_close(fd) != 0 || !good) {
+  why = write_archive(fd, d) && igt__os_sync(fd) == 0 ? 0 : errno ? errno : ENOMEM;
+  if (igt__os_close(fd) != 0 && !why)
+    why = errno; /* some file systems report a failed write only now */
+  if (why) {
     (void)igt__os_unlink(path);
+    complain(IGT_E_IO, "cannot write the bundle '%s': %s", path, strerror(why));
     return EXIT_FAILED;
   }
   message(d->s, "%s: for a support ticket; look through it first (tar xf)", path);

@@ -3,6 +3,7 @@
 is left behind, nothing hangs, and a bundle has neither secrets nor names."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -21,6 +22,7 @@ import pytest
 from gateway import Authority, Gateway, Proxy
 from igtcloud import FAILED, PASSWORD, USER, Program, is_private, journal_of
 from sandbox import BUCKET, Sandbox
+from test_disks import injected, on
 
 PATIENT = "DOE^JANE-4711"
 SEED = {
@@ -415,3 +417,13 @@ def test_a_dead_proxy_on_the_cloud_s_own_host(cloud, home, here):
         found = doctor(Program(cloud.url, home), "--proxy", proxy, "--target", here, status=FAILED)
         assert found["proxy"][0] == "error" and "no connection to the proxy" in found["proxy"][1]
         assert "tcp" not in found
+
+
+@injected
+@pytest.mark.parametrize("call", ["fsync", "close"])
+def test_a_bundle_that_cannot_be_written(igtcloud, tmp_path, call):
+    """Some file systems report a failed write only on close."""
+    done = igtcloud.run("doctor", "--bundle", tmp_path / "bundle.tar", "--proxy", "none", status=FAILED,
+                        env=on(tmp_path / "bundle.tar", (call, errno.EDQUOT)))
+    assert f"cannot write the bundle '{tmp_path}/bundle.tar': {os.strerror(errno.EDQUOT)}" in done.err
+    assert not (tmp_path / "bundle.tar").exists()

@@ -3,6 +3,7 @@
  * calls of ODD_CALLS ("flock=38 fallocate=95") fail with that errno:
  *
  *   flock, fallocate, ftruncate, futimens, fsync, syncfs, fchmod, fchown
+ *   close    it has the effect nevertheless
  *   stat, open, read  of anything in the folder, and of the folder itself
  *   replace  rename over an existing file
  *   rename   every rename
@@ -141,6 +142,12 @@ int posix_fadvise64(int fd, off64_t at, off64_t n, int advice) {
   if (advice == POSIX_FADV_DONTNEED && refusal("lost", fd))
     lose(fd);
   return REAL(posix_fadvise64)(fd, at, n, advice);
+}
+
+int close(int fd) {
+  int why = refusal("close", fd), failed = REAL(close)(fd);
+
+  return why ? refuse(why) : failed;
 }
 
 int fchmod(int fd, mode_t mode) {
