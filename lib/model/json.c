@@ -332,7 +332,8 @@ void igt__json_remove(igt__json *object, const char *key) {
 
 typedef struct writer {
   igt__buf *out;
-  bool indent; /* and ASCII only */
+  bool indent;  /* and ASCII only */
+  bool visible; /* without characters that act on a terminal */
 } writer;
 
 static void new_line(writer *w, unsigned depth) {
@@ -385,29 +386,46 @@ static char short_escape(unsigned char c) {
   }
 }
 
+/* DEL and C1, and the marks, embeddings, overrides, isolates and separators of UAX #9. */
+static bool acts_on_a_screen(uint32_t v) {
+  return (v >= 0x7f && v < 0xa0) || v == 0x61c || v == 0x200e || v == 0x200f ||
+         (v >= 0x2028 && v <= 0x202e) || (v >= 0x2066 && v <= 0x2069);
+}
+
+/* A character above ASCII is looked at as a whole (write_special) if any is to be escaped. */
 static bool is_plain(const writer *w, unsigned char c) {
-  return c >= 0x20 && (c < 0x80 || !w->indent) && !short_escape(c);
+  return c >= 0x20 && (c < 0x7f || !(w->indent || w->visible)) && !short_escape(c);
+}
+
+/* The number of bytes written. */
+static size_t write_special(writer *w, const char *s, size_t n) {
+  char escape = short_escape((unsigned char)*s);
+  size_t len = 1;
+  uint32_t v;
+
+  if (escape) {
+    igt__buf_append(w->out, (char[]){'\\', escape}, 2);
+    return 1;
+  }
+  v = code_point((const unsigned char *)s, n, &len);
+  if (v < 0x20 || (v >= 0x80 && w->indent) || (w->visible && acts_on_a_screen(v)))
+    write_escape(w->out, v);
+  else
+    igt__buf_append(w->out, s, len);
+  return len;
 }
 
 /* Writes runs of plain bytes in one go: most strings are a single run. */
 static void write_string(writer *w, const char *s, size_t n) {
   igt__buf_putc(w->out, '"');
   for (size_t i = 0; i < n;) {
-    size_t run = i, len = 1;
+    size_t run = i;
     while (i < n && is_plain(w, (unsigned char)s[i]))
       i++;
     igt__buf_append(w->out, s + run, i - run);
     if (i == n)
       break;
-    unsigned char c = (unsigned char)s[i];
-    char escape = short_escape(c);
-    if (escape)
-      igt__buf_append(w->out, (char[]){'\\', escape}, 2);
-    else if (c < 0x20)
-      write_escape(w->out, c);
-    else
-      write_escape(w->out, code_point((const unsigned char *)s + i, n - i, &len));
-    i += len;
+    i += write_special(w, s + i, n - i);
   }
   igt__buf_putc(w->out, '"');
 }
@@ -491,7 +509,7 @@ static void write_value(writer *w, json_object *v, unsigned depth) {
 }
 
 bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style) {
-  writer w = {out, style == IGT__JSON_INDENT4};
+  writer w = {out, style == IGT__JSON_INDENT4, style == IGT__JSON_VISIBLE};
   write_value(&w, jc(v), 0);
   return !out->failed;
 }

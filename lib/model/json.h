@@ -78,7 +78,9 @@ void igt__json_remove(igt__json *object, const char *key);
 
 typedef enum igt__json_style {
   IGT__JSON_COMPACT, /* no spaces, UTF-8 unchanged */
-  IGT__JSON_INDENT4  /* Python's json.dump(indent=4): ASCII only, ": ", no newline at the end */
+  /* The same, but what controls a terminal or reorders text is escaped: for what people look at. */
+  IGT__JSON_VISIBLE,
+  IGT__JSON_INDENT4 /* Python's json.dump(indent=4): ASCII only, ": ", no newline at the end */
 } igt__json_style;
 bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style);
 

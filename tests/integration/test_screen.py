@@ -57,7 +57,7 @@ def on_screen(cloud, home, *command):
 @pytest.mark.case("security-21")
 @pytest.mark.parametrize("command", [
     ("csv", "-", "evil"), ("csv", "--files", "-", "evil"), ("ls", "evil/i"), ("ls", "--json", "evil/i"),
-    ("api", "GET", "data/projects"), ("download", "--dry-run", "--no-progress", "OUT", "evil"),
+    ("api", "GET", "data/projects"), ("manifest", "evil"), ("download", "--dry-run", "--no-progress", "OUT", "evil"),
     ("download", "--json", "OUT", "evil"), ("verify", "--no-progress", "OUT", "evil")])
 def test_names_do_nothing_to_a_terminal(cloud, home, out, command):
     text = on_screen(cloud, home, *[str(out) if a == "OUT" else a for a in command])
@@ -69,7 +69,7 @@ def test_names_in_json(cloud, igtcloud, out):
     """Escaped, and the same name for whoever reads it."""
     igtcloud.run("download", out, "evil")
     for command in (("ls", "--json", "evil/i"), ("download", "--json", out, "evil"),
-                    ("verify", "--json", out, "evil")):
+                    ("verify", "--json", out, "evil"), ("manifest", "evil")):
         done = igtcloud.run(*command, status=None)
         assert [c for c in BAD if c in done.text] == []
         assert any(EVIL in str(value) for line in done.lines for value in line.values()), done

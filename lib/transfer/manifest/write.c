@@ -109,7 +109,7 @@ static igt_status flush(writing *w, igt_error *err) {
 
 /* Takes over the line. */
 static igt_status put_line(writing *w, igt__json *line, bool good, igt_error *err) {
-  good = good && igt__json_write(&w->out, line, IGT__JSON_COMPACT) && igt__buf_putc(&w->out, '\n');
+  good = good && igt__json_write(&w->out, line, IGT__JSON_VISIBLE) && igt__buf_putc(&w->out, '\n');
   igt__json_free(line);
   if (!good)
     return igt__fail_memory(err);
