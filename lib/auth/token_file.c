@@ -124,6 +124,14 @@ static bool copy_text(char *out, size_t cap, const char *s) {
   return n >= 0 && (size_t)n < cap;
 }
 
+/* As in a header: what the login that wrote the file would not have accepted from the server. */
+static bool is_header_safe(const char *s) {
+  for (; *s; s++)
+    if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f)
+      return false;
+  return true;
+}
+
 static igt_status fill_token(igt_token *token, const igt__json *root, const igt__json *claims,
                              igt_error *err) {
   const char *jwt = text_of(root, "jwt"), *csrf = text_of(root, "csrf");
@@ -132,6 +140,8 @@ static igt_status fill_token(igt_token *token, const igt__json *root, const igt_
 
   if (!csrf || !domain || !igt__json_get(claims, "exp"))
     return igt__fail(err, IGT_E_PARSE, "a field is missing");
+  if (!is_header_safe(jwt) || !is_header_safe(csrf))
+    return igt__fail(err, IGT_E_PARSE, "a token contains spaces or control characters");
   if (!copy_text(token->user, sizeof token->user, user ? user : "") ||
       !copy_text(token->domain, sizeof token->domain, domain))
     return igt__fail(err, IGT_E_PARSE, "a field is too long");

@@ -136,6 +136,25 @@ static void test_reads_what_python_writes(void **state) {
   igt__buf_finish(&text);
 }
 
+/* A token with a line break in it would add a header. */
+static void test_tokens_that_fit_no_header(void **state) {
+  static const char json[] =
+      "{\"jwt\": \"aA.eyJleHAiOjE5OTk5OTk5OTl9.cw\", \"jwt_data\": {\"exp\": "
+      "1999999999}, \"csrf\": \"c\\r\\nX: y\", \"domain\": \"https://a.b\"}";
+  igt_token *token = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  igt__buf text;
+
+  (void)state;
+  igt__buf_init(&text, 8192);
+  igt__base64_encode(&text, json, sizeof json - 1);
+  write_file(text.data, text.len, 0600);
+  assert_int_equal(igt_token_read(path, &token, &err), IGT_E_TOKEN_FILE);
+  assert_non_null(strstr(err.text, "control characters"));
+  igt__error_clear(&err);
+  igt__buf_finish(&text);
+}
+
 static void test_nobody_signed_in(void **state) {
   static const char zeros[IGT__TOKEN_FILE_SIZE];
   char page[IGT__TOKEN_FILE_SIZE];
@@ -427,6 +446,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(test_round_trip),
       CASE(test_reads_what_python_writes),
+      CASE(test_tokens_that_fit_no_header),
       CASE(test_nobody_signed_in),
       CASE(test_distrusts),
       CASE(test_distrusts_other_owner),
