@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "base/sip.h"
 
 #define SHARED 0 /* in place of the number of one study */
@@ -24,15 +25,30 @@ bool igt__prefix_claim(igt__fingerprints *claims, const char *prefix, const char
   return igt__fingerprints_set(claims, prefix, known ? SHARED : number);
 }
 
+/* "a/../b/" is the place of "b/" for a gateway that normalizes paths, and without any prefix the
+ * files of all studies would share one place. Without a '/' at the end it only looks odd. */
+static const char *trouble(const char *prefix) {
+  if (!*prefix)
+    return "no s3Prefix";
+  if (strlen(prefix) > IGT__S3_MAX_KEY)
+    return "an s3Prefix that is longer than S3's keys of 1,024 bytes";
+  for (const char *p = prefix; *p; p += *p == '/') {
+    size_t n = strcspn(p, "/");
+    if (igt__component_trouble(p, n))
+      return "an s3Prefix with an empty part or '..' in it";
+    p += n;
+  }
+  return NULL;
+}
+
 igt_status igt__prefix_check(const igt__fingerprints *claims, const char *prefix, const char *id,
                              igt_error *err) {
   const uint64_t *known = *prefix ? igt__fingerprints_number(claims, prefix) : NULL;
+  const char *why = *id ? trouble(prefix) : NULL; /* project files have no id */
 
-  if (strlen(prefix) > IGT__S3_MAX_KEY)
+  if (why)
     return igt__fail(err, IGT_E_PROTOCOL,
-                     "the cloud gives the study an s3Prefix that is longer than S3's keys of %d "
-                     "bytes; report it to the cloud's support",
-                     IGT__S3_MAX_KEY);
+                     "the cloud gives the study %s; report it to the cloud's support", why);
   if (!known || *known == number_of(id))
     return IGT_OK;
   return igt__fail(err, IGT_E_PROTOCOL,

@@ -218,6 +218,33 @@ def test_two_studies_with_one_prefix(cloud, igtcloud, tmp_path):
     assert (down / "ward/C---1/x").read_text() == "C" and not (down / "ward/B---1/x").exists()
 
 
+@pytest.mark.parametrize("prefix", ["", "/", "x/../y/", "x//"])
+def test_a_prefix_that_may_be_that_of_others(cloud, odd, home, tmp_path, prefix):
+    """Without one, the files of all studies would have the same place; a gateway may normalize the others."""
+    def change(r, reply):
+        if r.plain.endswith("/studies") and r.method == "GET":
+            reply.json = [{**s, "s3Prefix": prefix} if s["studyIdHumanReadable"] == "C/1" else s for s in reply.json]
+
+    odd.change, up = change, tmp_path / "up"
+    put(up, {"ward/C---1/z": "3"})
+    program = Program(odd.url, home)
+    for command, folder in (("upload", up), ("download", tmp_path / "down"), ("verify", up)):
+        done = program.run(command, "--study", "C/1", folder, "one folder", status=SOME_FAILED)
+        assert "the cloud gives the study " in done.err and "s3Prefix" in done.err, done
+    assert not [r for r in odd.seen if r.method == "POST" and "/files" in r.path]
+    assert not [r for r in odd.seen if "s3credentials" in r.path]
+
+
+def test_a_file_without_a_key(odd, home, tmp_path):
+    def change(r, reply):
+        if r.plain.endswith("/files"):
+            reply.json = {"files": [{**f, "key": None} for f in reply.json["files"]]}
+
+    odd.change = change
+    done = Program(odd.url, home).run("cp", "igt:one folder/ward/C/1/files/x", tmp_path / "x", status=FAILED)
+    assert done.error == "igtcloud: 'x': the cloud lists it without a key" and not (tmp_path / "x").exists()
+
+
 # ---- one name in two Unicode forms ----
 
 @pytest.mark.case("transfers-11")

@@ -35,12 +35,26 @@ static void test_a_prefix_of_two_studies_belongs_to_neither(void **state) {
   igt__fingerprints_free(claims);
 }
 
-static void test_studies_without_a_prefix_share_nothing(void **state) {
+static void test_a_prefix_that_leads_elsewhere(void **state) {
+  static const char *const bad[] = {"", "/", "//", "/p/a/", "p//a/", "p/../a/", "../p/", "p/./a/"};
+  static const char *const good[] = {"p/", "p/a/", "p/a", "p/..a/", "p/%2e%2e/"};
+  igt__fingerprints *claims = igt__fingerprints_new(true, NULL);
+
+  (void)state;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    assert_int_equal(igt__prefix_check(claims, bad[i], "A", NULL), IGT_E_PROTOCOL);
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    assert_int_equal(igt__prefix_check(claims, good[i], "A", NULL), IGT_OK);
+  igt__fingerprints_free(claims);
+}
+
+static void test_studies_without_a_prefix(void **state) {
   igt__fingerprints *claims = igt__fingerprints_new(true, NULL);
 
   (void)state;
   assert_true(igt__prefix_claim(claims, "", "A") && igt__prefix_claim(claims, "", "B"));
-  assert_int_equal(igt__prefix_check(claims, "", "A", NULL), IGT_OK);
+  assert_int_equal(igt__prefix_check(claims, "", "A", NULL), IGT_E_PROTOCOL);
+  assert_int_equal(igt__prefix_check(claims, "", "", NULL), IGT_OK); /* the project */
   igt__fingerprints_free(claims);
 }
 
@@ -48,7 +62,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_one_study_may_claim_its_prefix_again),
       cmocka_unit_test(test_a_prefix_of_two_studies_belongs_to_neither),
-      cmocka_unit_test(test_studies_without_a_prefix_share_nothing),
+      cmocka_unit_test(test_a_prefix_that_leads_elsewhere),
+      cmocka_unit_test(test_studies_without_a_prefix),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,8 @@ igt_status igt__object_of_node(const igt_node *file, igt__object *out, igt_error
   model = (const igt_file *)file->model;
   if (igt__is_folder_key(model))
     return igt__fail(err, IGT_E_NO_FILE, "'%s' represents a folder and has no content", file->name);
+  if (!*file->id)
+    return igt__fail(err, IGT_E_REQUIRED, "'%s': the cloud lists it without a key", file->name);
   take_place(file->parent, out);
   out->prefix = igt__node_prefix(file->parent, file->kind);
   out->key = igt__strdup(file->id);
