@@ -360,7 +360,7 @@ def download(target: Path, project: Optional[str] = None, institute: Optional[st
     file of manifest(), in place of a project and of everything that chooses studies or files: exactly its files are
     downloaded, and one that changed or vanished in the cloud fails. delete_extra: after a run without any failure,
     delete local files that the cloud does not have, in the folders of studies that were downloaded before; more than
-    max_delete of them are SomeFailed, and none is deleted.
+    max_delete of them (0: any) are SomeFailed, and none is deleted.
 
     Raises SomeFailed, NotFound and Ambiguous (project or institute), InvalidArgument, OSError (a full disk and so on),
     SignInFailed, NetworkError.
@@ -378,7 +378,7 @@ def download(target: Path, project: Optional[str] = None, institute: Optional[st
                  overwrite=overwrite, dry_run=dry_run, portable_names=portable_names)
     run.set(target=os.fspath(target), categories=_bits(categories) if manifest is None else 0,
             project_files=project_files, include_modified_date=include_modified_date, delete_extra=delete_extra,
-            max_delete=_at_least_one(max_delete), manifest=None if manifest is None else os.fspath(manifest))
+            max_delete=_most_deletions(max_delete), manifest=None if manifest is None else os.fspath(manifest))
     return run.prepared(lib.igt_download_start, auth)
 
 
@@ -433,7 +433,7 @@ def sync(source: Path, target: Path, institute: Optional[str] = None, *, delete:
 
     One of source and target is "igt:" and a project's exact name, the other a folder. delete, for downloads: after a
     run without any failure, delete local files that the cloud does not have, in the folders of studies that were
-    downloaded before; more than max_delete of them are SomeFailed, and none is deleted. Nothing in the cloud is ever
+    downloaded before; more than max_delete of them (0: any) are SomeFailed, and none is deleted. Nothing in the cloud is ever
     deleted. dry_run: items say what would happen, as "planned" and "planned deletion". An upload takes one of
     categories, and no dates or ext. The other arguments and the exceptions are those of download() and upload().
     """
@@ -675,10 +675,14 @@ def _bits(categories: Iterable[str]) -> int:
     return sum({_CATEGORIES[name] for name in names})
 
 
-def _at_least_one(number: int) -> int:
-    if number < 1:
-        raise InvalidArgument(f"max_delete is at least 1, not {number!r}; without delete nothing is deleted")
-    return number
+def _most_deletions(number: int) -> int:
+    """For the library, to which 0 is its default, and the largest number none at all."""
+    if number < 0:
+        raise InvalidArgument(f"max_delete is a number of files, not {number!r}")
+    return min(number, _NONE - 1) or _NONE
+
+
+_NONE = 2**64 - 1
 
 
 _REMOTE = "igt:"
