@@ -56,12 +56,12 @@ static igt_status prepare(igt__running *running, igt__http_request *req, igt_err
   igt_status status =
       igt__call_prepare(running->call, running->client, &running->url, &running->body, req, err);
 
-  if (status == IGT_OK && !running->call->operation->open)
-    status = igt__session_authorize(igt__client_session(running->client), req, &running->generation,
-                                    err);
   if (running->call->timeout_ms && !running->deadline_us)
     running->deadline_us = igt__mono_us() + (int64_t)running->call->timeout_ms * 1000;
   req->deadline_us = running->deadline_us;
+  if (status == IGT_OK && !running->call->operation->open)
+    status = igt__session_authorize(igt__client_session(running->client), req, &running->generation,
+                                    err);
   return status;
 }
 

@@ -66,6 +66,7 @@ static igt_status set_up(igt__http_request *req, const igt__auth_server *server,
   if (status == IGT_OK && grant)
     status = add_tokens(req, grant);
   req->cancel = server->cancel;
+  req->deadline_us = server->deadline_us;
   req->on_error_response = igt__response_error;
   req->max_body = IGT__MAX_TOKEN * 4;
   return status;

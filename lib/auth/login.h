@@ -13,6 +13,7 @@ typedef struct igt__auth_server {
   igt__http *http;
   const char *origin;  /* "https://host[:port]" */
   igt__cancel *cancel; /* may be NULL */
+  int64_t deadline_us; /* of each request (igt__mono_us); 0: none */
   int64_t skew;        /* seconds by which the server's clock is ahead, if more than 60; learned */
 } igt__auth_server;
 

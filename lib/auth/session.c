@@ -29,6 +29,7 @@
  * ended the old one by then. */
 #define REREAD_TRIES 10
 #define REREAD_US (US / 10)
+#define JOIN_US (US / 10)
 /* Limits how often a new token is requested from a server that rejects what it has just issued. */
 #define REFUSED_AGAIN_US US
 
@@ -51,6 +52,7 @@ struct igt__session {
   bool after_refusal;    /* the grant was obtained because its predecessor was rejected */
   flight flying;
   unsigned landings;
+  int64_t limit_us; /* of the latest flight (igt__mono_us); 0: none */
   igt_error outcome[FLIGHTS];
   igt_error refused; /* why nothing more is tried before an explicit sign-in */
 };
@@ -200,26 +202,42 @@ static igt_status give_locked(const igt_error *outcome, igt_error *err) {
 
 /* Waits for the flight in progress. If it was of another kind than requested, its outcome does not
  * matter here: then IGT_OK, and the caller checks again. */
-static igt_status join_locked(igt__session *session, flight what, igt_error *err) {
+static igt_status join_locked(igt__session *session, flight what, int64_t deadline_us,
+                              igt_error *err) {
   flight joined = session->flying;
   unsigned landings = session->landings;
+  int64_t limit_us = session->limit_us;
 
-  while (session->landings == landings)
-    igt__cond_wait_hooked(&session->landed, &session->lock);
-  return joined == what ? give_locked(&session->outcome[what], err) : IGT_OK;
+  while (session->landings == landings) {
+    int64_t left_us = deadline_us ? deadline_us - igt__mono_us() : 0;
+
+    if (deadline_us && left_us <= 0)
+      return igt__fail(err, IGT_E_TIMEOUT, "the session was not ready within the time limit");
+    if (deadline_us)
+      (void)igt__cond_wait_for(&session->landed, &session->lock,
+                               left_us < JOIN_US ? (unsigned)(left_us / 1000 + 1) : JOIN_US / 1000);
+    else
+      igt__cond_wait_hooked(&session->landed, &session->lock);
+  }
+  if (joined != what || (session->outcome[what].status == IGT_E_TIMEOUT && limit_us &&
+                         (!deadline_us || deadline_us > limit_us)))
+    return IGT_OK; /* or it ended with a limit that was not the caller's */
+  return give_locked(&session->outcome[what], err);
 }
 
 /* Releases the lock meanwhile. */
-static igt_status fly_locked(igt__session *session, flight what, bool own_only, igt_error *err) {
+static igt_status fly_locked(igt__session *session, flight what, bool own_only, int64_t deadline_us,
+                             igt_error *err) {
   igt_session_source kind = session->kind;
   igt_error outcome = IGT_ERROR_INIT;
   igt__grant grant = {0};
 
   if (session->flying != NO_FLIGHT)
-    return join_locked(session, what, err);
+    return join_locked(session, what, deadline_us, err);
   if (what != SIGN_OUT && session->refused.status != IGT_OK)
     return give_locked(&session->refused, err);
   session->flying = what;
+  session->limit_us = session->source.server.deadline_us = deadline_us;
   pthread_mutex_unlock(&session->lock);
   igt__wait_hook_suspend(); /* a request that it made would wait for this flight */
   outcome.status = fly(session, what, own_only, &grant, &kind, &outcome);
@@ -240,7 +258,7 @@ igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error 
     session->kind = IGT_SESSION_NONE; /* a session that could not be renewed is not worth keeping */
   }
   while (status == IGT_OK && (!is_usable_locked(session) || (own_only && !is_own(session->kind))))
-    status = fly_locked(session, SIGN_IN, own_only, err);
+    status = fly_locked(session, SIGN_IN, own_only, 0, err);
   pthread_mutex_unlock(&session->lock);
   return status;
 }
@@ -251,7 +269,7 @@ igt_status igt__session_sign_out(igt__session *session, igt_error *err) {
   pthread_mutex_lock(&session->lock);
   igt__error_clear(&session->refused);
   while (status == IGT_OK && session->kind != IGT_SESSION_NONE)
-    status = fly_locked(session, SIGN_OUT, false, err);
+    status = fly_locked(session, SIGN_OUT, false, 0, err);
   pthread_mutex_unlock(&session->lock);
   return status;
 }
@@ -267,12 +285,12 @@ static bool may_wait_locked(const igt__session *session) {
 
 /* While the token is valid, nobody waits for its successor, and a failed renewal does not fail the
  * request. */
-static igt_status freshen_locked(igt__session *session, igt_error *err) {
+static igt_status freshen_locked(igt__session *session, int64_t deadline_us, igt_error *err) {
   igt_status status;
 
   if (may_wait_locked(session))
     return IGT_OK;
-  status = fly_locked(session, RENEW, false, err);
+  status = fly_locked(session, RENEW, false, deadline_us, err);
   if (status != IGT_OK && status != IGT_E_CANCELLED && is_usable_locked(session)) {
     igt__error_clear(err);
     return IGT_OK;
@@ -280,14 +298,14 @@ static igt_status freshen_locked(igt__session *session, igt_error *err) {
   return status;
 }
 
-static igt_status make_usable_locked(igt__session *session, igt_error *err) {
+static igt_status make_usable_locked(igt__session *session, int64_t deadline_us, igt_error *err) {
   for (;;) {
     igt_status status = IGT_OK;
 
     if (session->kind == IGT_SESSION_NONE)
-      status = fly_locked(session, SIGN_IN, false, err);
+      status = fly_locked(session, SIGN_IN, false, deadline_us, err);
     else if (is_due_locked(session))
-      status = freshen_locked(session, err);
+      status = freshen_locked(session, deadline_us, err);
     if (status != IGT_OK || is_usable_locked(session))
       return status;
   }
@@ -306,7 +324,7 @@ igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
   igt_status status;
 
   pthread_mutex_lock(&session->lock);
-  status = make_usable_locked(session, err);
+  status = make_usable_locked(session, req->deadline_us, err);
   if (status == IGT_OK) {
     *generation = session->generation;
     status = add_tokens_locked(session, req);
@@ -330,7 +348,7 @@ bool igt__session_authorize_now(igt__session *session, igt__http_request *req) {
 void igt__session_keep(igt__session *session) {
   pthread_mutex_lock(&session->lock);
   if (is_usable_locked(session) && is_due_locked(session))
-    (void)freshen_locked(session, NULL);
+    (void)freshen_locked(session, 0, NULL);
   pthread_mutex_unlock(&session->lock);
 }
 
@@ -355,11 +373,11 @@ static igt_status renew_once(igt__session *session, unsigned generation, igt_err
   status = wait_turn_locked(session, generation, err);
   while (status == IGT_OK && session->kind != IGT_SESSION_NONE &&
          session->generation == generation) {
-    status = fly_locked(session, RENEW, false, err);
+    status = fly_locked(session, RENEW, false, 0, err);
     session->after_refusal = true;
   }
   if (status == IGT_OK && session->kind == IGT_SESSION_NONE)
-    status = make_usable_locked(session, err);
+    status = make_usable_locked(session, 0, err);
   pthread_mutex_unlock(&session->lock);
   return status;
 }
@@ -399,7 +417,7 @@ igt_status igt__session_token(igt__session *session, igt_token **out, igt_error 
   igt_status status;
 
   pthread_mutex_lock(&session->lock);
-  status = make_usable_locked(session, err);
+  status = make_usable_locked(session, 0, err);
   *out = status == IGT_OK ? copy_tokens_locked(session) : NULL;
   pthread_mutex_unlock(&session->lock);
   return status == IGT_OK && !*out ? igt__fail_memory(err) : status;

@@ -33,7 +33,8 @@ void igt__session_free(igt__session *session); /* wipes; does not sign out */
 igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error *err);
 igt_status igt__session_sign_out(igt__session *session, igt_error *err);
 /* Ensures that the token remains valid for a while (renews it when due) and adds X-JWT and
- * X-CSRF-TOKEN. *generation identifies the token that was added. Blocking: may sign in or renew. */
+ * X-CSRF-TOKEN. *generation identifies the token that was added. Blocking: may sign in or renew,
+ * until req->deadline_us. */
 igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
                                   unsigned *generation, igt_error *err);
 /* The same for callers that must not block, such as a loop's thread: returns false and adds nothing
