@@ -80,9 +80,10 @@ static bool take_sides(const settings *s, bool *down, const char **folder, const
 
 /* ---- the plan ---- */
 
-static const column plan_columns[] = {{"ACTION", "action", false},       {"SIZE", "size", true},
-                                      {"INSTITUTE", "institute", false}, {"STUDY", "study", false},
-                                      {"FILE", "path", false},           {NULL, NULL, false}};
+static const column plan_columns[] = {
+    {"ACTION", "action", false}, {"SIZE", "size", true},  {"INSTITUTE", "institute", false},
+    {"STUDY", "study", false},   {"FILE", "path", false}, {"REPLACES", "replaces", true},
+    {NULL, NULL, false}};
 
 typedef struct plan {
   listing *out; /* NULL: the report prints everything */
@@ -104,6 +105,8 @@ static void on_item(void *payload, const igt_transfer_item *item) {
   record_text(&row, "institute", item->institute);
   record_text(&row, "study", item->study);
   record_text(&row, "path", item->path);
+  if (item->replaces)
+    record_number(&row, "replaces", item->replaced_size);
   (void)record_print(&row, p->out);
 }
 

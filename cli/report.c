@@ -79,6 +79,8 @@ void report_item(FILE *out, const report_context *context, const igt_transfer_it
             (unsigned long long)item->moved);
     json_text(out, "digest", item->digest, false);
     json_text(out, "verified", item->verified, false);
+    if (item->replaces)
+      fprintf(out, ",\"replacedSize\":%llu", (unsigned long long)item->replaced_size);
   }
   if (*item->text)
     json_text(out, "reason", item->text, false);
@@ -166,6 +168,9 @@ static void print_other(report *r, const igt_transfer_item *item) {
     fprintf(stderr, ": ");
     print_safe(stderr, item->text);
   }
+  if (item->replaces)
+    fprintf(stderr, ": would replace (%llu -> %llu bytes)", (unsigned long long)item->replaced_size,
+            (unsigned long long)item->size);
   fprintf(stderr, "\n");
 }
 
@@ -283,6 +288,7 @@ const summary_count summary_counts[] = {
     {"filesMissingHere", offsetof(igt_transfer_summary, files_missing_here)},
     {"filesMissingThere", offsetof(igt_transfer_summary, files_missing_there)},
     {"filesDeleted", offsetof(igt_transfer_summary, files_deleted)},
+    {"filesReplaced", offsetof(igt_transfer_summary, files_replaced)},
     {"filesUnchecked", offsetof(igt_transfer_summary, files_unchecked)},
     {"requests", offsetof(igt_transfer_summary, requests)},
     {NULL, 0}};
@@ -361,8 +367,20 @@ static void print_moved(const report *r, const igt_transfer_summary *s) {
   putc('\n', stderr);
 }
 
+/* Those of a file that differed: the only version of it may have been lost. */
+static void print_replaced(const report *r, const igt_transfer_summary *s) {
+  bool down = strcmp(r->verb, "downloaded") == 0, plan = r->s->dry_run;
+
+  note(s->files_replaced, down ? "local file" : "file in the cloud",
+       down ? "local files" : "files in the cloud",
+       plan                     ? " would be replaced"
+       : s->files_replaced == 1 ? " was replaced"
+                                : " were replaced");
+}
+
 static void print_summary(const report *r, const igt_transfer_summary *s) {
   print_moved(r, s);
+  print_replaced(r, s);
   print_compared(s);
   print_skipped(r, s);
   if (r->s->dry_run)

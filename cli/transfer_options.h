@@ -147,14 +147,15 @@
        AT(modified_since),                                                                         \
        "TIME",                                                                                     \
        NULL,                                                                                       \
-       "only studies changed since a date, 7d, 12h, or the last run (last)"},                      \
+       "only studies changed since 2026-11-30, 7d, 12h, or last (the last run), or without a "     \
+       "date"},                                                                                    \
       {"modified-until",                                                                           \
        0,                                                                                          \
        OPTION_TEXT,                                                                                \
        AT(modified_until),                                                                         \
        "TIME",                                                                                     \
        NULL,                                                                                       \
-       "only studies changed no later than this"},                                                 \
+       "only studies changed no later than this, or without a date"},                              \
       {"limit", 0, OPTION_NUMBER, AT(limit), "N", NULL, "at most N studies"}, {                    \
     "newest", 0, OPTION_FLAG, AT(newest), NULL, NULL,                                              \
         "newest studies first; with --limit only the N newest"                                     \

@@ -78,6 +78,9 @@ typedef struct igt_transfer_item {
   const char *text;       /**< why it was ignored or skipped */
   const igt_error *error; /**< of a failed one, else NULL */
   bool minor;             /**< one of many of its kind, counted in the summary: clutter */
+  uint64_t replaced_size; /**< if replaces is set: bytes of the file that was there before */
+  bool replaces; /**< done: it took the place of another file, here or in the cloud; planned:
+                    it would. Of igt_download and igt_upload; always false of one file */
 } igt_transfer_item;
 
 /** A study (or the project's files) being transferred. */
@@ -143,7 +146,8 @@ typedef struct igt_transfer_summary {
   uint64_t imports, imports_failed; /**< DICOM imports; not counted as studies */
   uint64_t imports_handed_over;     /**< the cloud was asked to sort them into studies */
   uint64_t files_young;             /**< among files_ignored: changed recently (min_age) */
-  uint64_t files_deleted; /**< local files, by delete_extra; in a dry run: that would be */
+  uint64_t files_deleted;  /**< local files, by delete_extra; in a dry run: that would be */
+  uint64_t files_replaced; /**< among files_done: took the place of another file */
 } igt_transfer_summary;
 #define IGT_TRANSFER_SUMMARY_INIT IGT_SIZED(igt_transfer_summary)
 /** As IGT_TRANSFER_SUMMARY_INIT, where an initializer cannot be used: size is sizeof(*summary). */

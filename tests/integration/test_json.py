@@ -75,6 +75,7 @@ def test_files_and_studies(igtcloud, cloud, here, out):
     lines += igtcloud.run("download", out, "trial", "--json").lines
     (out / "north" / "P1---CT" / "a.txt").write_text("b")
     lines += igtcloud.run("verify", out, "trial", "--json", status=SOME_FAILED).lines
+    lines += igtcloud.run("download", out, "trial", "--json", "--checksum").lines
     cloud.faults({"fault": "internal-error", "method": "GET", "path": "/igtcloud/**/a.bin", "times": 0})
     lines += igtcloud.run("download", here, "one", "--json", "--retries", "0", status=SOME_FAILED).lines
     summaries = [line for line in lines if line["kind"] == "summary"]
@@ -99,7 +100,7 @@ def test_sync(igtcloud, out):
         lines += more
     assert {line["result"] for line in lines} <= words("Files and studies", "result")
     assert all(line["cloud"] and line["user"] and line["project"] == "trial" for line in lines)
-    compare(table("Files and studies"), lines, rare={"status", "error"})
+    compare(table("Files and studies"), lines, rare={"status", "error", "replacedSize"})
 
 
 def test_report_merge(igtcloud, out, tmp_path):
@@ -111,7 +112,7 @@ def test_report_merge(igtcloud, out, tmp_path):
     numbers = {field: kind for field, kind in table("The summary").items() if kind[0] == "number"}
     compare({**numbers, **table("`report merge`")}, [line for line in lines if line["kind"] == "summary"])
     compare(table("Files and studies"), [line for line in lines if line["kind"] != "summary"],
-            rare={"status", "error"})
+            rare={"status", "error", "replacedSize"})
 
 
 def test_manifest(igtcloud, out, tmp_path):
@@ -127,7 +128,7 @@ def test_manifest(igtcloud, out, tmp_path):
     assert all(line["cloud"] == header["cloud"] and line["project"] == "trial" for line in lines)
     compare(table("The summary"), [line for line in lines if line["kind"] == "summary"], rare={"error"})
     compare(table("Files and studies"), [line for line in lines if line["kind"] != "summary"],
-            rare={"status", "error"})
+            rare={"status", "error", "replacedSize"})
 
 
 def test_services(igtcloud, tmp_path):
@@ -173,7 +174,8 @@ def test_station(cloud, home, tmp_path):
     lines = [json.loads(line) for line in s.log.splitlines() if line.startswith("{")]
     compare(table("Errors", 1), [line["error"] for line in lines if list(line) == ["error"]],
             rare={"code", "hint", "http_status", "request_id"})
-    compare(table("Files and studies"), [line for line in lines if "kind" in line], rare={"reason"})
+    compare(table("Files and studies"), [line for line in lines if "kind" in line],
+            rare={"reason", "replacedSize"})
 
 
 def test_csv(igtcloud, out):

@@ -736,3 +736,16 @@ def test_a_name_that_looks_like_another(ward, folders, other):
 def test_other_names_are_not_reported(ward):
     ward.put({"ALICE---MR/x": "1", "ALICIA---CT/x": "2", "BOB---ct2/x": "3"})
     assert "did you mean" not in ward.run().err
+
+
+@pytest.mark.parametrize("there, here", [(NAME, DECOMPOSED), (DECOMPOSED, NAME)])
+def test_unicode_forms_are_not_reported(ward, there, here):
+    """They are one name, which looks the same: there is nothing to mean instead."""
+    ward.put({f"{there}---CT/x": "1"})
+    ward.run()
+    (ward.top / ward.name / f"{there}---CT").rename(ward.top / ward.name / f"{here}---CT")
+    ward.put({f"{here}---MR/z": "3"})
+    done = ward.run()
+    assert "did you mean" not in done.err and done.summary["studiesCreated"] == 1
+    ward.put({f"{here.upper()}---US/x": "4"})
+    assert "did you mean" in ward.run().err  # another case is reported, in either form

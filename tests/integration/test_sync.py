@@ -13,7 +13,9 @@ FILES = [{"path": "a.txt", "text": "aaaa"}, {"path": "sub/b.bin", "size": 3000},
 SEED = seed(igt(institute("north", patient_study("P1", "A", files=FILES),
                           patient_study("P2", "B", files=[{"path": "c.txt", "text": "cc"}])),
                 institute("south", patient_study("P1", "A", files=[{"path": "d.txt", "text": "d"}]))),
-            epd(*[institute(f"lab{n}") for n in range(8)]))
+            igt(institute("north", patient_study("P1", "A", files=[
+                {"path": "a.txt", "text": "aaaaaa"}, {"path": "new.txt", "text": "new"}])), name="replace"),
+            epd(*[institute(f"lab{n}") for n in range(9)]))
 P1 = "north/P1---A"
 
 
@@ -160,7 +162,7 @@ def test_a_dry_run_prints_the_plan(igtcloud, synced):
     before = tree(synced)
     done = igtcloud.run("sync", "--dry-run", "--delete", "igt:trial", synced)
     assert sorted(line.split("\t") for line in done.text.splitlines()) == [
-        ["delete", "5", "north", "P1/A", "old.txt"], ["download", "4", "north", "P1/A", "a.txt"]]
+        ["delete", "5", "north", "P1/A", "old.txt", ""], ["download", "4", "north", "P1/A", "a.txt", ""]]
     assert "planned" not in done.err  # neither the file again, nor its study
     plain = igtcloud.run("download", "--dry-run", synced, "trial")
     assert [line for line in plain.err.splitlines() if "planned" in line] == ["planned: north: P1/A: a.txt"]
@@ -174,7 +176,7 @@ def test_a_dry_run_prints_the_plan(igtcloud, synced):
 def test_plan_of_an_upload(igtcloud, up, lab):
     put(up / lab.name / "case", {"x": "xyz"})
     done = igtcloud.run("sync", "--dry-run", up, "igt:up")
-    assert done.text.split("\t")[0::4] == ["upload", "x\n"] and lab.names() == []
+    assert done.text.split("\t")[0::4] == ["upload", "x"] and lab.names() == []
 
 
 @pytest.mark.parametrize("first, then", [("files", "dicom"), ("dicom", "files")])
@@ -193,3 +195,59 @@ def test_sizes_and_ages_that_differ(igtcloud, synced):
     (synced / P1 / "a.txt").write_text("a" * 5000)
     done = igtcloud.run("sync", "--json", "--delete", "--min-size", "1k", "igt:trial", synced)
     assert done.summary["filesDeleted"] == 0 and (synced / P1 / "a.txt").exists()
+
+
+# ---- a file that is replaced ----
+
+OLD = b"corrected by hand!!"  # 19 bytes
+
+
+def replaced_lines(done):
+    return {i["path"]: i["replacedSize"] for i in done.items if "replacedSize" in i}
+
+
+def check_replaced(igtcloud, sides, row, said, whose):
+    """The plan says it, and so does the summary of the run itself; the next run replaces nothing."""
+    plan = igtcloud.run("sync", "--dry-run", *sides)
+    assert sorted(line.split("\t") for line in plan.text.splitlines()) == row
+    assert f"  1 {whose} would be replaced\n" in plan.err
+    command = ["download", sides[1], "replace"] if sides[0] == "igt:replace" else ["upload", sides[0], "up"]
+    for name in command[0], "sync":
+        planned = igtcloud.run(*(command if name != "sync" else ["sync", *sides]), "--dry-run", "--json")
+        assert planned.summary["filesReplaced"] == 1 and replaced_lines(planned) == said
+        assert {i["result"] for i in planned.items if "replacedSize" in i} == {"planned"}
+    plain = igtcloud.run(*command, "--dry-run")
+    (path, size), = said.items()
+    planned, = [line for line in plain.err.splitlines() if "would replace" in line]
+    assert planned.startswith("planned: ") and f": {path}: would replace ({size} -> 6 bytes)" in planned
+    done = igtcloud.run("sync", "--json", *sides)
+    assert done.summary["filesReplaced"] == 1 and replaced_lines(done) == said
+    assert f"  1 {whose} was replaced\n" in done.err
+    again = igtcloud.run("sync", "--json", *sides)
+    assert again.summary["filesReplaced"] == 0 and "replaced" not in again.err
+
+
+def test_a_download_says_what_it_replaces(igtcloud, out):
+    igtcloud.run("sync", "igt:replace", out)
+    (out / P1 / "a.txt").write_bytes(OLD)
+    (out / P1 / "new.txt").unlink()  # what is not there is not replaced
+    check_replaced(igtcloud, ["igt:replace", out],
+                   [["download", "3", "north", "P1/A", "new.txt", ""],
+                    ["download", "6", "north", "P1/A", "a.txt", "19"]], {"a.txt": 19}, "local file")
+    assert (out / P1 / "a.txt").read_bytes() == b"aaaaaa"
+
+
+def test_an_upload_says_what_it_replaces(igtcloud, up, lab):
+    put(up / lab.name / "case", {"x": OLD, "y": "same"})
+    igtcloud.run("sync", up, "igt:up")
+    put(up / lab.name / "case", {"x": "xxxxxx", "new": "new"})
+    check_replaced(igtcloud, [up, "igt:up"],
+                   [["upload", "3", lab.name, "case", "new", ""],
+                    ["upload", "6", lab.name, "case", "x", "19"]], {"x": 19}, "file in the cloud")
+    lab.is_whole("case", {"x": "xxxxxx", "y": "same", "new": "new"})
+
+
+def test_other_content_of_the_same_size_is_replaced(igtcloud, synced):
+    (synced / P1 / "a.txt").write_text("bbbb")
+    done = igtcloud.run("download", "--json", "--checksum", synced, "trial", "north")
+    assert replaced_lines(done) == {"a.txt": 4} and done.summary["filesReplaced"] == 1

@@ -161,6 +161,8 @@ igt_status igt__download_is_there(plan *p, igt__fetch_file *file, bool *there,
     return status;
   if (S_ISDIR(st.st_mode))
     return igt__fail(err, IGT_E_COLLISION, "a folder has the file's name");
+  file->replaces = true;
+  file->replaced_size = (uint64_t)st.st_size;
   if (S_ISREG(st.st_mode) && is_from_disk(p, &st))
     read_from_disk(p, file);
   if (file->etag && !p->d->run.options.overwrite && S_ISREG(st.st_mode))

@@ -24,8 +24,8 @@ static void report(plan *p, const igt_file *file, const char *path, const char *
   item.local_path = local;
   item.key = igt__text_of(&file->key);
   item.size = file->file_size.is == IGT_SET ? (uint64_t)file->file_size.v : 0;
-  if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
-    igt__group_found(p->group, result == IGT_RESULT_PLANNED ? item.size : 0);
+  if (result == IGT_RESULT_FAILED)
+    igt__group_found(p->group, 0);
   igt__group_item(p->group, &item);
   igt__free(local);
 }
@@ -139,6 +139,22 @@ const char *igt__download_name(const igt_file *file) {
                                          : igt__path_base(igt__text_of(&file->key));
 }
 
+static void report_planned(plan *p, const igt__fetch_file *file) {
+  char *local = igt__path_join(p->d->target, file->path);
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE,
+                            .result = IGT_RESULT_PLANNED,
+                            .path = file->item_path,
+                            .local_path = local,
+                            .key = file->key,
+                            .size = file->size,
+                            .replaces = file->replaces,
+                            .replaced_size = file->replaced_size};
+
+  igt__group_found(p->group, item.size);
+  igt__group_item(p->group, &item);
+  igt__free(local);
+}
+
 static void add_file(plan *p, const igt_file *file, const char *name, const char *path) {
   igt__fetch_file fetch = {.group = p->group,
                            .provider = p->provider,
@@ -164,7 +180,7 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
   if (status == IGT_OK && there) {
     report_skipped(p, &fetch, &known);
   } else if (status == IGT_OK && p->d->run.options.dry_run) {
-    report(p, file, name, path, IGT_RESULT_PLANNED, "", NULL);
+    report_planned(p, &fetch);
   } else {
     if (status == IGT_OK)
       status = igt__fetch_add(&fetch, &err);

@@ -47,7 +47,7 @@ igt_status igt__download_list_end(igt__download_plan *p, igt_status status, igt_
 
 /* Whether the local file is up to date: by its size, and by the journal if it knows more; by its
  * content with --checksum. known: the file's digest and how it was verified, if known. May correct
- * the size of file. */
+ * the size of file; notes what it would replace. */
 igt_status igt__download_is_there(igt__download_plan *p, igt__fetch_file *file, bool *there,
                                   igt__journal_file *known, igt_error *err);
 

@@ -68,6 +68,8 @@ void igt__fetch_done(fetch *f, const char *digest) {
 
   item.digest = digest;
   item.verified = f->check.verified;
+  item.replaces = f->replaces;
+  item.replaced_size = f->replaced_size;
   if (f->run->journal && f->partial.known) {
     igt__str_copy(remembered.etag, sizeof remembered.etag, f->etag);
     igt__str_copy(remembered.digest, sizeof remembered.digest, digest);
@@ -317,6 +319,8 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->listed_size = f->size = file->size;
   f->keep_date = file->keep_date;
   f->only_new = file->only_new;
+  f->replaces = file->replaces;
+  f->replaced_size = file->replaced_size;
   f->expected_etag = file->etag ? igt__strdup(file->etag) : NULL;
   f->expected_digest = file->digest ? igt__strdup(file->digest) : NULL;
   f->large = file->size > IGT__FETCH_RANGE;

@@ -21,6 +21,9 @@ typedef struct igt__fetch_file {
   /* Of a manifest: any other object, or content, is refused. NULL: any is fine; "": unknown. */
   const char *etag, *digest;
   bool only_new; /* no local file exists, and the file system may treat two names as one */
+  /* It takes the place of another file, of replaced_size bytes. */
+  bool replaces;
+  uint64_t replaced_size;
 } igt__fetch_file;
 
 /* Adds it to the group's queue; it reports its own result. IGT_E_NO_MEMORY. */

@@ -27,7 +27,8 @@ typedef struct fetch {
   igt__root *root;
   char *key, *path, *item_path;
   uint64_t listed_size;
-  bool keep_date, only_new;
+  bool keep_date, only_new, replaces;
+  uint64_t replaced_size;
   bool only_asks; /* nothing is downloaded: the caller compares, and may know no size */
   char *expected_etag, *expected_digest; /* of a manifest; NULL: any */
 

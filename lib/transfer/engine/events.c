@@ -153,6 +153,7 @@ static void count_done(igt_transfer_summary *s, const igt_transfer_item *item) {
   s->bytes_done += item->size;
   s->bytes_moved += item->moved;
   s->files_unverified += item->result == IGT_RESULT_DONE && item->verified[0] == '\0';
+  s->files_replaced += item->replaces;
 }
 
 static void count_skipped_locked(igt__run *run, const igt_transfer_item *item) {

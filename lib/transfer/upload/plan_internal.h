@@ -24,6 +24,9 @@ igt_status igt__upload_cloud_key(igt__upload_plan *p, igt__buf *key, const igt__
  * unchanged time or content. */
 igt_status igt__upload_is_there(igt__upload_plan *p, const char *key, const igt__local *local,
                                 bool *there, igt_error *err);
+/* Whether the cloud has a complete file of this key, which an upload would replace; *size: its
+ * bytes. */
+bool igt__upload_replaces(const igt__upload_plan *p, const char *key, uint64_t *size);
 /* The file's name in the journal; buf has its memory, if it needs any. */
 const char *igt__upload_journal_key(const igt__upload_plan *p, const char *key, igt__buf *buf);
 /* How it was verified when it was transferred; all zero if it is not that file any more. */

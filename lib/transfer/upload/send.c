@@ -91,6 +91,8 @@ static void end_done(send_job *s) {
 
   item.digest = s->digest;
   item.verified = "store";
+  item.replaces = s->replaces;
+  item.replaced_size = s->replaced_size;
   (void)snprintf(remembered.etag, sizeof remembered.etag, "%s",
                  s->import_key ? s->import_id : s->etag);
   (void)snprintf(remembered.digest, sizeof remembered.digest, "%s", s->digest);
@@ -470,6 +472,8 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
                                         .done = end_notified};
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
+  s->replaces = file->replaces;
+  s->replaced_size = file->replaced_size;
   s->large = file->local.size >= IGT__SEND_PART;
   s->progress_at = igt__mono_us();
   s->job.weight = s->large ? IGT__SEND_PART_LEAST : s->local.size;

@@ -28,6 +28,8 @@ typedef struct igt__send_file {
   size_t prefix_len;          /* of the key: what the credentials are for */
   const char *item_path;      /* below the study; copied */
   bool complete;              /* notify the cloud ($file-upload-completed) when it is stored */
+  bool replaces;              /* the cloud has a file of this key, of replaced_size bytes */
+  uint64_t replaced_size;
   /* Of an import: the journal's name for the file instead of its key, which contains the import's
    * id, and that id. Copied; NULL: not an import. */
   const char *import_key, *import_id;

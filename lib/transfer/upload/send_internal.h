@@ -24,7 +24,8 @@ typedef struct send_job {
   char *import_key; /* NULL: not an import */
   char import_id[37];
   size_t prefix_len;
-  bool complete;
+  bool complete, replaces;
+  uint64_t replaced_size;
   igt__notification notification; /* of the single PUT */
   int fd;
   bool young; /* when it was opened: igt__local_is_young */

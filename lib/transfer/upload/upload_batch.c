@@ -146,6 +146,7 @@ igt_status igt__upload_batch_add(plan *p, const char *path, const char *key,
                            .prefix_len = strlen(p->prefix),
                            .item_path = igt__arena_strdup(p->arena, path),
                            .complete = p->registered && p->institute};
+  send->replaces = igt__upload_replaces(p, key, &send->replaced_size);
   send->local.path = igt__arena_strdup(p->arena, local->path);
   if (p->import) {
     igt__buf buf;

@@ -254,3 +254,11 @@ igt_status igt__upload_is_there(plan *p, const char *key, const igt__local *loca
   *there = !journal_knows(p, key, local, &known, &same) || same;
   return IGT_OK;
 }
+
+bool igt__upload_replaces(const plan *p, const char *key, uint64_t *size) {
+  const uint64_t *remote = igt__fingerprints_number(p->there, key);
+  bool complete = remote && *remote > 0;
+
+  *size = complete ? *remote - 1 : 0;
+  return complete;
+}

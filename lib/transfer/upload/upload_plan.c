@@ -38,6 +38,8 @@ void igt__upload_report(plan *p, const char *path, const char *key, const igt__l
     if (p->import && strcmp(known.etag, p->import->id) != 0)
       item.key = NULL; /* it was sent under another one */
   }
+  if (result == IGT_RESULT_PLANNED)
+    item.replaces = igt__upload_replaces(p, key, &item.replaced_size);
   if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
     igt__group_found(p->group, result == IGT_RESULT_PLANNED ? local->size : 0);
   igt__group_item(p->group, &item);

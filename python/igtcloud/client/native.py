@@ -91,6 +91,8 @@ class Item:
     """Why it was ignored or skipped."""
     error: Optional[IgtError] = field(default=None, compare=False)
     """Why it failed."""
+    replaced_size: Optional[int] = None
+    """Bytes of the file whose place it took, here or in the cloud; with dry_run: would take. None: there was none."""
 
     def _as_json(self, context: Dict[str, str]) -> str:
         """A line of a report, as the command writes it."""
@@ -99,6 +101,8 @@ class Item:
         if self.kind not in ("study", "import"):
             row.update(path=self.path, local=self.local_path, key=self.key, size=self.size, moved=self.moved,
                        digest=self.digest, verified=self.verified)
+            if self.replaced_size is not None:
+                row["replacedSize"] = self.replaced_size
         if self.reason:
             row["reason"] = self.reason
         if self.error is not None:
@@ -172,6 +176,8 @@ class Summary:
     imports_handed_over: int
     files_young: int
     files_deleted: int
+    files_replaced: int
+    """Among files_done: they took the place of another file."""
 
     def _as_json(self, status: str, error: str, context: Dict[str, str]) -> str:
         row: Dict[str, Any] = {"kind": "summary", "status": status}
@@ -1122,4 +1128,5 @@ def _item_of(raw: Any) -> Item:
     return Item(_KINDS[raw.kind], _RESULTS[raw.result], text(raw.institute), text(raw.study), text(raw.study_id),
                 text(raw.path), os.fsdecode(ffi.string(raw.local_path)), text(raw.key), raw.size, raw.moved,
                 text(raw.digest), text(raw.verified), text(raw.text),
-                _errors.from_details(_library.details_of(raw.error)) if raw.error else None)
+                _errors.from_details(_library.details_of(raw.error)) if raw.error else None,
+                raw.replaced_size if raw.replaces else None)
