@@ -223,6 +223,15 @@ def largest_size(process, timeout=60):
     return largest / 1024
 
 
+def open_files(pid):
+    """{descriptor: what it leads to}. The process may close some while this looks."""
+    found = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[number] = os.readlink(f"/proc/{pid}/fd/{number}")
+    return found
+
+
 def tool(name):
     """A client's path; the system's own before others that stand earlier in PATH."""
     path = shutil.which(name, path="/usr/bin:/bin:" + os.environ.get("PATH", ""))

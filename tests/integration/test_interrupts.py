@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from igtcloud import tree
+from igtcloud import open_files, tree
 from uploads import Place, epd, institute, put, seed
 
 BOTH = pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

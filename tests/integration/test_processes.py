@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, ended_by, environment, program
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, ended_by, environment, open_files, program
 from terminal import Terminal
 from uploads import epd, institute, seed
 
@@ -128,7 +128,7 @@ def test_background_login_is_a_daemon(igtcloud, tmp_path):
         assert int(fields[3]) == pid and int(fields[4]) == 0  # its session; no terminal
         if os.geteuid() == 0:
             assert os.readlink(f"/proc/{pid}/cwd") == "/"
-            links = {n: os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
+            links = open_files(pid)
             assert {links[n] for n in "012"} == {"/dev/null"}
             assert str(tmp_path / "lock") not in links.values()
         igtcloud.run("whoami", sign_in=False)
