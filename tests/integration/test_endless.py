@@ -245,10 +245,11 @@ def large_studies(tmp_path_factory):
 
 
 @pytest.mark.plain("memory is measured, and the sanitizers keep what was freed")
-@pytest.mark.parametrize("command", [["download", "--dry-run"], ["verify"], ["csv", "--files"]])
-def test_memory_of_large_studies(large_studies, tmp_path, command):
-    """If names and keys of 160,000 files are kept in memory, that is 24 to 50 MiB more (not by csv's 16
-    studies); and 10 to 12 where 16 such studies are planned at a time: docs/internals/memory.md."""
+@pytest.mark.parametrize("command, more", [(["download", "--dry-run"], 9), (["verify"], 9), (["csv", "--files"], 12)])
+def test_memory_of_large_studies(large_studies, tmp_path, command, more):
+    """If names and keys of 160,000 files are kept in memory, that is 24 to 50 MiB more; and 10 to 12 where
+    16 such studies are planned at a time: docs/internals/memory.md. csv keeps the names of the studies in
+    progress, here all: 7.4 to 9.3 MiB were measured."""
     (tmp_path / "home").mkdir()
     igtcloud = Program(large_studies.url, tmp_path / "home")
 
@@ -259,7 +260,7 @@ def test_memory_of_large_studies(large_studies, tmp_path, command):
         assert done.status == (SOME_FAILED if command == ["verify"] else 0), done
         return size
     small, large = peak("small"), peak("large")
-    assert large < small + 9 + KEPT, (small, large)
+    assert large < small + more + KEPT, (small, large)
 
 
 # ---- lists that are read one by one, or held for their models ----
