@@ -41,17 +41,24 @@ static uint64_t *sum_of(merge *m, const summary_count *count) {
   return (uint64_t *)((char *)&m->sum + count->offset);
 }
 
+/* The worse status stays; one that is missing or no string is the worst, and empty. */
+static void add_status(merge *m, const char *value) {
+  int n = value && *value == '"' ? (int)strcspn(value + 1, "\"") : 0;
+  char status[sizeof m->status];
+
+  snprintf(status, sizeof status, "%.*s", n, n ? value + 1 : "");
+  if (severity(status) > severity(m->status))
+    snprintf(m->status, sizeof m->status, "%s", status);
+}
+
 static void add_summary(merge *m, const char *line) {
-  const char *at = value_of(line, "status");
-  char status[64] = "";
+  const char *at = value_of(line, "seconds");
 
   for (const summary_count *c = summary_counts; c->name; c++) {
     const char *value = value_of(line, c->name);
     *sum_of(m, c) += value ? strtoull(value, NULL, 10) : 0;
   }
-  if ((at && sscanf(at, "\"%63[^\"]\"", status) != 1) || severity(status) > severity(m->status))
-    snprintf(m->status, sizeof m->status, "%s", status);
-  at = value_of(line, "seconds");
+  add_status(m, value_of(line, "status"));
   if (at && strtod(at, NULL) > m->seconds)
     m->seconds = strtod(at, NULL);
 }

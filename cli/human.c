@@ -88,22 +88,38 @@ void format_iso(int64_t seconds, char *out, size_t cap) {
     strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+/* -1: not two digits. */
+static int two_digits(const char *p) {
+  return isdigit((unsigned char)p[0]) && isdigit((unsigned char)p[1])
+             ? (p[0] - '0') * 10 + p[1] - '0'
+             : -1;
+}
+
+const char *parse_offset(const char *text, int64_t *seconds) {
+  int hours, minutes = 0;
+  const char *p = text + 1;
+
+  if ((*text != '+' && *text != '-') || (hours = two_digits(p)) < 0)
+    return NULL;
+  p += 2;
+  if (*p == ':' || isdigit((unsigned char)*p)) {
+    p += *p == ':';
+    if ((minutes = two_digits(p)) < 0)
+      return NULL;
+    p += 2;
+  }
+  *seconds = (*text == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+  return hours < 24 && minutes < 60 ? p : NULL;
+}
+
 /* What follows the date and the time: a fraction, and a zone. NULL: something else. */
 static const char *read_zone(const char *p, int64_t *offset) {
-  int hours, minutes, n = 0;
-  char sign;
-
   *offset = 0;
   if (*p == '.')
     p += 1 + strspn(p + 1, "0123456789");
   if (*p == 'Z' || *p == 'z')
     return p + 1;
-  if (sscanf(p, "%c%2d:%2d%n", &sign, &hours, &minutes, &n) == 3 && n == 6 &&
-      (sign == '+' || sign == '-')) {
-    *offset = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-    return p + n;
-  }
-  return *p ? NULL : p;
+  return *p ? parse_offset(p, offset) : p;
 }
 
 /* Its fields as they are written, and seconds since 1970. */

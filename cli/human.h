@@ -26,6 +26,8 @@ bool parse_size(const char *text, uint64_t *bytes);
 /* "2024-01-15", or with a time "2024-01-15T10:15[:00][Z|+02:00]"; without a zone UTC. Seconds since
  * 1970. */
 bool parse_when(const char *text, int64_t *seconds);
+/* "+02:00", "+0200" or "+02": seconds east of UTC. Returns what follows; NULL: not an offset. */
+const char *parse_offset(const char *text, int64_t *seconds);
 
 /* '*', '?', "[a-z]", "[!a-z]" and '\', as the shell has them; nothing is special about '/' and '.'.
  */

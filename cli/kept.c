@@ -25,7 +25,7 @@ typedef struct moment {
 /* "2024-01-15T10:15:00.5+01:00" or "2024-01-15", with quotes. */
 static bool read_moment(const char *json, moment *out) {
   struct tm tm = {0};
-  int hours = 0, minutes = 0;
+  int64_t offset = 0;
   const char *p = *json == '"' ? strptime(json + 1, "%Y-%m-%d", &tm) : NULL;
 
   *out = (moment){.has_time = p && (*p == 'T' || *p == ' ')};
@@ -36,13 +36,10 @@ static bool read_moment(const char *json, moment *out) {
   if (*p == '.')
     p += 1 + strspn(p + 1, "0123456789");
   out->has_zone = *p != '"';
-  if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2d:%2d", &hours, &minutes) != 2 &&
-      sscanf(p + 1, "%2d%2d", &hours, &minutes) < 1)
-    return false;
-  if (!strchr("+-Z\"", *p))
+  if (out->has_zone && *p != 'Z' && !parse_offset(p, &offset))
     return false;
   out->local = (int64_t)timegm(&tm);
-  out->utc = out->local - (*p == '-' ? -60 : 60) * (hours * 60 + minutes);
+  out->utc = out->local - offset;
   return true;
 }
 

@@ -123,6 +123,9 @@ def test_a_change_that_the_cloud_does_not_make(cloud, home, words, reported, res
 
 @pytest.mark.parametrize("words, there, sure", [
     (["set", STUDY, "studyDate=2024-01-15T10:15:00+01:00"], {"studyDate": "2024-01-15T09:15:00.000Z"}, True),
+    (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], {"studyDate": "2024-01-15T11:15:00+0100"}, True),
+    (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], {"studyDate": "2024-01-15T11:15:00+01"}, True),
+    (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], {"studyDate": "2024-01-15T11:15:00+ 1:00"}, False),
     (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], {"studyDate": "2024-01-15"}, True),
     (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], {"studyDate": "2024-01-15T11:15:00Z"}, False),
     (["set", STUDY, "patient.dateOfBirth=1970-01-01"], {"patient": {"dateOfBirth": "1969-12-31T23:00:00Z"}}, False),

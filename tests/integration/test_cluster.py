@@ -98,6 +98,16 @@ def test_a_share_that_failed(igtcloud, tmp_path):
     assert lines(tmp_path / "all")[-1]["filesFailed"] == 3
 
 
+@pytest.mark.parametrize("statuses, worst", [
+    (['"IGT_OK"', '"IGT_E_SOME_FAILED"'], "IGT_E_SOME_FAILED"), (['"IGT_E_NETWORK"', '"IGT_E_SOME_FAILED"'], "IGT_E_NETWORK"),
+    (['"IGT_E_NETWORK"', "3"], "IGT_E_NETWORK"), (['"IGT_OK"', "3"], ""), (['"IGT_OK"', '"' + "x" * 100 + '"'], "x" * 63)])
+def test_worst_status_stays(tmp_path, statuses, worst):
+    for i, status in enumerate(statuses):
+        (tmp_path / f"{i}").write_text(f'{{"kind":"summary","status":{status}}}\n')
+    merge(tmp_path / "all", tmp_path / "0", tmp_path / "1")
+    assert lines(tmp_path / "all")[-1]["status"] == worst
+
+
 def test_every_count_is_added(igtcloud, tmp_path):
     done = igtcloud.run("download", "--json", "--dry-run", tmp_path / "out", "trial")
     counts = [k for k, v in done.summary.items() if isinstance(v, int)]

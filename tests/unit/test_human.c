@@ -80,9 +80,19 @@ static void test_dates_are_as_old_as_they_look(void **state) {
 }
 
 static void test_times_are_read(void **state) {
-  static const char *const bad[] = {
-      "",         "2024",        "2024-13-01",  "2024-02-30",
-      "24-01-01", "2024-01-01T", "2024-01-01x", "2024-01-01T10:00:00+2"};
+  static const char *const bad[] = {"",
+                                    "2024",
+                                    "2024-13-01",
+                                    "2024-02-30",
+                                    "24-01-01",
+                                    "2024-01-01T",
+                                    "2024-01-01x",
+                                    "2024-01-01T10:00:00+2",
+                                    "2024-01-01T10:00:00+ 1: 0",
+                                    "2024-01-01T10:00:00+01:0",
+                                    "2024-01-01T10:00:00+24:00",
+                                    "2024-01-01T10:00:00+01:60",
+                                    "2024-01-01T10:00:00+01:00x"};
   int64_t when;
 
   (void)state;
@@ -90,6 +100,8 @@ static void test_times_are_read(void **state) {
   assert_true(parse_when("1970-01-01T01:00:01Z", &when) && when == 3601);
   assert_true(parse_when("1970-01-01 01:00", &when) && when == 3600);
   assert_true(parse_when("1970-01-01T02:00:00.5+02:00", &when) && when == 0);
+  assert_true(parse_when("1970-01-01T02:00:00+0200", &when) && when == 0);
+  assert_true(parse_when("1969-12-31T22:30:00-01:30", &when) && when == 0);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     assert_false(parse_when(bad[i], &when));
   format_iso(86400, out, sizeof out);

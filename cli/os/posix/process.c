@@ -165,11 +165,14 @@ char **os_environment(void) {
 
 bool os_is_journal(int fd) {
   const char *stream = getenv("JOURNAL_STREAM");
-  unsigned long long device, inode;
+  char own[64]; /* "device:inode", as the service manager writes it */
   struct stat st;
 
-  return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(fd, &st) == 0 &&
-         st.st_dev == device && st.st_ino == inode;
+  if (!stream || fstat(fd, &st) != 0)
+    return false;
+  snprintf(own, sizeof own, "%llu:%llu", (unsigned long long)st.st_dev,
+           (unsigned long long)st.st_ino);
+  return strcmp(stream, own) == 0;
 }
 
 /* Early in the boot there are none yet. */
