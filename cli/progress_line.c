@@ -92,20 +92,20 @@ void progress_sentence(const igt_transfer_progress *now, const char *verb, char 
   join(out, cap, ", ", all);
 }
 
-void progress_json(const igt_transfer_progress *p, FILE *out) {
+void progress_json(const igt_transfer_progress *now, FILE *out) {
   fprintf(out,
           "{\"progress\":{\"studies\":%llu,\"studiesKnown\":%s,\"studiesDone\":%llu,\"files\":%llu,"
           "\"filesDone\":%llu,\"filesFailed\":%llu,\"filesSkipped\":%llu,\"bytes\":%llu,"
           "\"bytesExpected\":%llu,\"bytesDone\":%llu,\"bytesPerSecond\":%.0f,",
-          (unsigned long long)p->studies, p->studies_known ? "true" : "false",
-          (unsigned long long)p->studies_settled, (unsigned long long)p->files,
-          (unsigned long long)p->files_settled, (unsigned long long)p->files_failed,
-          (unsigned long long)p->files_skipped, (unsigned long long)p->bytes,
-          (unsigned long long)p->bytes_expected, (unsigned long long)p->bytes_settled,
-          p->bytes_per_second);
-  if (p->seconds_left >= 0)
-    fprintf(out, "\"secondsLeft\":%lld,", (long long)p->seconds_left);
+          (unsigned long long)now->studies, now->studies_known ? "true" : "false",
+          (unsigned long long)now->studies_settled, (unsigned long long)now->files,
+          (unsigned long long)now->files_settled, (unsigned long long)now->files_failed,
+          (unsigned long long)now->files_skipped, (unsigned long long)now->bytes,
+          (unsigned long long)now->bytes_expected, (unsigned long long)now->bytes_settled,
+          now->bytes_per_second);
+  if (now->seconds_left >= 0)
+    fprintf(out, "\"secondsLeft\":%lld,", (long long)now->seconds_left);
   else
     fprintf(out, "\"secondsLeft\":null,");
-  fprintf(out, "\"seconds\":%.1f}}\n", (double)p->elapsed_ms / 1000);
+  fprintf(out, "\"seconds\":%.1f}}\n", (double)now->elapsed_ms / 1000);
 }

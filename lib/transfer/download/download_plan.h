@@ -40,7 +40,7 @@ typedef struct igt__download_plan {
 const char *igt__download_name(const igt_file *file);
 
 /* The callback of a list of files: hands the file to fetch.c, or reports why not. */
-igt_status igt__download_each_file(void *plan, const char *list, igt_file *file);
+igt_status igt__download_each_file(void *payload, const char *list, igt_file *file);
 /* Decides about the files that igt__download_each_file left to the end of the list, which returned
  * status; reports a list that did not fit into memory. */
 igt_status igt__download_list_end(igt__download_plan *p, igt_status status, igt_error *err);
