@@ -32,6 +32,8 @@ SEED = {
         {"name": "many", "projectTypeName": "EPD", "institutes": [
             {"name": "lab", "generate": {"studies": 40, "files": 10, "size": 1000}}]},
         {"name": "in", "projectTypeName": "EPD", "institutes": [{"name": "lab", "studies": []}]},
+        *({"name": f"own-{n}", "projectTypeName": "EPD",
+           "institutes": [{"name": "lab", "studies": []}]} for n in ("files", "dicom", "only")),
         {"name": "patients", "institutes": [{"name": "ward", "studies": []}]},
     ],
 }
@@ -127,6 +129,33 @@ def test_an_upload_is_the_same(igtcloud, tmp_path):
     assert verified["film.bin"] in ("sha256", "etag-parts") and all(verified.values())
     igtcloud.run("download", tmp_path / "down", "in")
     same(igtcloud, 4, tmp_path / "down", "in")
+
+
+@pytest.mark.parametrize("own", ["files", "dicom"])
+def test_a_study_with_folders_called_as_ours(igtcloud, tmp_path, own):
+    """Uploads, downloads and verify agree on where its files are, whichever of them made the folder."""
+    put(tmp_path / "up/lab/case/files", {"x": "1", f"{own}/x": "22", f"{own}/files/x": "333"})
+    igtcloud.run("upload", tmp_path / "up", f"own-{own}")
+    same(igtcloud, 3, tmp_path / "up", f"own-{own}")
+    igtcloud.run("download", tmp_path / "down", f"own-{own}")
+    assert (tmp_path / "down/lab/case" / own / "x").read_text() == "22"
+    for folder in "up", "down":
+        same(igtcloud, 3, tmp_path / folder, f"own-{own}")
+        done = igtcloud.run("upload", "--json", "--no-journal", tmp_path / folder, f"own-{own}")
+        assert done.summary["filesSkipped"] == 3 and done.summary["filesDone"] == 0, folder
+        assert done.summary["filesIgnored"] == 0, folder
+    (tmp_path / "up/lab/case/files" / own / "x").unlink()
+    done = igtcloud.run("verify", "--json", tmp_path / "up", f"own-{own}", status=SOME_FAILED)
+    assert results(done) == {("lab", "case", f"{own}/x"): "missing here"}
+
+
+def test_a_study_of_nothing_but_a_folder_called_as_ours(igtcloud, tmp_path):
+    put(tmp_path / "up/lab/case/files", {"dicom/x": "22"})
+    igtcloud.run("upload", tmp_path / "up", "own-only")
+    igtcloud.run("download", tmp_path / "down", "own-only")
+    same(igtcloud, 1, tmp_path / "down", "own-only")
+    done = igtcloud.run("upload", "--json", "--no-journal", tmp_path / "down", "own-only")
+    assert done.summary["filesSkipped"] == 1 and done.summary["studiesCreated"] == 0
 
 
 def test_an_upload_of_patients_is_the_same(igtcloud, tmp_path):

@@ -448,40 +448,6 @@ igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **do
   return status;
 }
 
-/* *is: whether the study's folder has this part. A link is neither a part nor absent: with it
- * absent another part of the folder would be taken for the files. */
-static igt_status look_at_part(igt__root *root, const char *path, bool *is, igt_error *err) {
-  igt__stat st;
-  bool found;
-  igt_status status = igt__root_look(root, path, &found, &st, err);
-
-  *is = status == IGT_OK && found && S_ISDIR(st.st_mode);
-  if (status == IGT_OK && found && S_ISLNK(st.st_mode) &&
-      igt__root_look_beyond(root, path, &st) == 0 && S_ISDIR(st.st_mode))
-    status = igt__fail(err, IGT_E_NO_FILE, "'%s' is a link to a folder, and %s", path,
-                       IGT__LINK_LEFT_OUT);
-  return status;
-}
-
-igt_status igt__content_folder(igt__root *root, const char *folder, char **out, bool *whole,
-                               igt_error *err) {
-  char *files = igt__path_join(folder, "files"), *dicom = igt__path_join(folder, "dicom");
-  bool has_files = false, has_dicom = false;
-  igt_status status = files && dicom ? IGT_OK : igt__fail_memory(err);
-
-  *out = NULL;
-  if (status == IGT_OK)
-    status = look_at_part(root, files, &has_files, err);
-  if (status == IGT_OK)
-    status = look_at_part(root, dicom, &has_dicom, err);
-  *whole = !has_files && !has_dicom;
-  if (status == IGT_OK && !(*out = igt__strdup(*whole ? folder : files)))
-    status = igt__fail_memory(err);
-  igt__free(files);
-  igt__free(dicom);
-  return status;
-}
-
 igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path, char **out,
                            igt_error *err) {
   char *name = igt__path_from_local(path), *twin;

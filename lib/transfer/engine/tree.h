@@ -78,11 +78,6 @@ igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **do
 /* Skips the byte order mark that Windows editors write. */
 const char *igt__skip_mark(const char *text, size_t *n);
 
-/* *out, the caller's: everything below the folder, or below its "files" if it has "files" or
- * "dicom". *whole: the former, so it may contain a sidecar. */
-igt_status igt__content_folder(igt__root *root, const char *folder, char **out, bool *whole,
-                               igt_error *err);
-
 /* The name in the cloud of a file below folder. IGT_E_UNSAFE_NAME; IGT_E_COLLISION: another local
  * file has that name already. igt__free. */
 igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path, char **out,

@@ -12,9 +12,14 @@ void igt__upload_report(igt__upload_plan *p, const char *path, const char *key,
                         const igt__local *local, igt_transfer_result result, const char *text,
                         const igt_error *err);
 
+/* ---- upload_study.c ---- */
+
+/* Reports what lies beside the folder "files" of a study's folder. IGT_E_NO_FILE: it has none. */
+igt_status igt__upload_leave_rest(const igt__upload_plan *p, igt_error *err);
+
 /* ---- upload_existing.c ---- */
 
-/* Loads the cloud's list of the plan's files. */
+/* Loads the cloud's list of the plan's files, and corrects where they are here (layout.h). */
 igt_status igt__upload_load_existing(igt__upload_plan *p, igt_error *err);
 /* Replaces key by that of the cloud if the list has the name in another form of Unicode (NFC and
  * NFD are one name) and no other local file has, or gets, that name. */

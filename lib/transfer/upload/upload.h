@@ -87,6 +87,8 @@ struct igt__upload_plan {
   void (*begin_import)(igt__upload_plan *plan); /* before its first file is sent */
   char *study_folder;                           /* absolute; of a study */
   const char *list; /* the cloud's list of existing files: "files", "annotations"; NULL: none */
+  bool divided;     /* folder is that of the files in study_folder, as far as its shape says */
+  bool own_folders; /* the cloud's list has some that are called as ours for categories */
   bool is_new;      /* just created: it has no files yet */
   bool only_named;  /* nothing can be uploaded, so there is no study: its files are reported */
   uint64_t files, links,

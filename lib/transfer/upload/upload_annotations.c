@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "model/model.h"
+#include "transfer/engine/layout.h"
 #include "transfer/upload/upload_internal.h"
 
 typedef igt__upload_plan plan;

@@ -8,9 +8,11 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/unicode.h"
 #include "model/model.h"
 #include "transfer/download/fetch.h"
+#include "transfer/engine/layout.h"
 #include "transfer/upload/plan_internal.h"
 
 typedef igt__upload_plan plan;
@@ -47,6 +49,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0) ||
       !may_be_ours(p, file->key.v))
     return IGT_OK;
+  p->own_folders |= igt__layout_is_own(file->key.v + strlen(p->prefix));
   return igt__fingerprints_set(p->there, file->key.v,
                                complete ? (uint64_t)file->file_size.v + 1 : 0) &&
                  note_form(p, file->key.v)
@@ -54,22 +57,67 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
              : IGT_E_NO_MEMORY;
 }
 
-igt_status igt__upload_load_existing(plan *p, igt_error *err) {
+typedef igt_status each_file(void *payload, const char *list, igt_file *file);
+
+static igt_status list_files(plan *p, each_file *each, void *payload, igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt_status status;
 
-  if (!p->list || !*p->group->s3_prefix)
-    return IGT_OK;
   if (strcmp(p->list, "files") != 0)
     options.auxiliary = "True";
   if (!p->institute)
     status = igt_get_project_files_each(p->u->run.client, igt__text_of(&p->u->found.project->id),
-                                        NULL, each_remote, p, err);
+                                        NULL, each, payload, err);
   else
     status = igt_get_study_files_each(p->u->run.client, p->group->institute_id, p->group->study_id,
-                                      &options, each_remote, p, err);
+                                      &options, each, payload, err);
   return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                    : status;
+}
+
+/* Looking for the files that the cloud lists. */
+typedef struct looking {
+  plan *p;
+  igt__layout layout;
+  igt_error *err;
+} looking;
+
+static igt_status each_place(void *payload, const char *list, igt_file *file) {
+  looking *l = payload;
+  plan *p = l->p;
+
+  if (igt__run_stopping(&p->u->run))
+    return IGT_E_CANCELLED;
+  if (file->key.is != IGT_SET || (list && strcmp(list, p->list) != 0) ||
+      !igt__str_starts(file->key.v, p->prefix))
+    return IGT_OK;
+  return igt__layout_look(&l->layout, p->u->root, p->study_folder, file->key.v + strlen(p->prefix),
+                          l->err);
+}
+
+static igt_status correct_folder(plan *p, igt_error *err) {
+  looking l = {.p = p, .err = err};
+  igt_status status = list_files(p, each_place, &l, err);
+  char *folder;
+
+  if (status != IGT_OK || !igt__layout_is_direct(&l.layout))
+    return status;
+  if (!(folder = igt__strdup(p->study_folder)))
+    return igt__fail_memory(err);
+  igt__free(p->folder);
+  p->folder = folder;
+  p->sidecar = IGT__SIDECAR_ON_TOP;
+  p->divided = false;
+  return IGT_OK;
+}
+
+igt_status igt__upload_load_existing(plan *p, igt_error *err) {
+  igt_status status;
+
+  if (!p->list || !*p->group->s3_prefix)
+    return IGT_OK;
+  status = list_files(p, each_remote, p, err);
+  return status == IGT_OK && p->divided && p->own_folders ? correct_folder(p, err) : status;
 }
 
 /* ---- Unicode variants of names ---- */

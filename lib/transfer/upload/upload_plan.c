@@ -367,6 +367,8 @@ static igt_status walk(plan *p, igt_error *err) {
   int ended = 0;
   igt_status status = prepare(p, err);
 
+  if (status == IGT_OK && p->divided)
+    status = igt__upload_leave_rest(p, err);
   if (status == IGT_OK)
     status = igt__walk(p->u->root, p->folder, each_entry, p, &ended, err);
   if (p->arena)
@@ -389,6 +391,8 @@ static void plan_task(void *arg) {
       status = walk(p, &err);
     igt__group_planned(p->group, status, &err);
   } else {
+    if (p->divided)
+      (void)igt__upload_leave_rest(p, NULL);
     p->give_up(p, &err);
   }
   igt__upload_plan_free(p);

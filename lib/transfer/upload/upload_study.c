@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "model/model.h"
+#include "transfer/engine/layout.h"
 #include "transfer/upload/create.h"
+#include "transfer/upload/plan_internal.h"
 #include "transfer/upload/upload_internal.h"
 
 typedef igt__upload_plan plan;
@@ -17,8 +19,7 @@ typedef igt__upload_plan plan;
 /* ---- siblings of a study's folder "files" ---- */
 
 typedef struct rest {
-  igt__upload_institute *in;
-  const char *path;
+  const plan *p;
   unsigned long long dicom, annotations; /* files in these folders */
 } rest;
 
@@ -30,12 +31,12 @@ static bool is_below(const char *path, const char *folder) {
  * listed by name. */
 static int each_beside(void *payload, const igt__walk_entry *e) {
   rest *r = payload;
-  igt__run *run = &r->in->u->run;
+  igt__run *run = &r->p->u->run;
   bool dicom = is_below(e->path, "dicom"), annotations = is_below(e->path, "annotations");
-  char *path = igt__path_join(r->path, e->path);
+  char *path = igt__path_join(r->p->study_folder, e->path);
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
                             .result = IGT_RESULT_IGNORED,
-                            .institute = igt__upload_institute_name(r->in),
+                            .institute = igt__text_of(&r->p->institute->name),
                             .path = path,
                             .text = dicom ? "it is in the folder of category dicom"
                                     : annotations
@@ -58,37 +59,48 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
   return igt__run_stopping(run) ? 2 : 0;
 }
 
-static igt_status leave_rest(igt__upload_institute *in, const char *path, igt_error *err) {
-  rest r = {.in = in, .path = path};
-  igt_status status = igt__walk(in->u->root, path, each_beside, &r, NULL, err);
-
-  if (r.dicom)
-    igt__run_message(&in->u->run, IGT_OK,
-                     "%s/dicom: left out (%llu file%s): --category dicom sends DICOM to the "
-                     "institute's import",
-                     path, r.dicom, r.dicom == 1 ? "" : "s");
-  if (r.annotations)
-    igt__run_message(&in->u->run, IGT_OK,
-                     "%s/annotations: left out (%llu file%s): --category annotations sends them",
-                     path, r.annotations, r.annotations == 1 ? "" : "s");
-  return status;
+static igt_status fail_dicom_alone(igt_error *err) {
+  return igt__fail(err, IGT_E_NO_FILE,
+                   "it has a folder 'dicom' but no folder 'files', so there is nothing to upload "
+                   "as files; --category dicom sends DICOM to the institute's import");
 }
 
-/* Nothing is created for a folder from which no file would be uploaded. */
-static igt_status see_content(igt__upload_institute *in, const char *path, igt_error *err) {
-  bool whole, is_folder = true;
+static void say_left_out(const rest *r) {
+  igt__run *run = &r->p->u->run;
+  const char *path = r->p->study_folder;
+
+  if (r->dicom)
+    igt__run_message(run, IGT_OK,
+                     "%s/dicom: left out (%llu file%s): --category dicom sends DICOM to the "
+                     "institute's import",
+                     path, r->dicom, r->dicom == 1 ? "" : "s");
+  if (r->annotations)
+    igt__run_message(run, IGT_OK,
+                     "%s/annotations: left out (%llu file%s): --category annotations sends them",
+                     path, r->annotations, r->annotations == 1 ? "" : "s");
+}
+
+igt_status igt__upload_leave_rest(const plan *p, igt_error *err) {
+  rest r = {.p = p};
+  bool is_folder = false;
+  igt_status status = igt__walk(p->u->root, p->study_folder, each_beside, &r, NULL, err);
+
+  say_left_out(&r);
+  if (status == IGT_OK)
+    status = igt__folder_look(p->u->root, p->folder, &is_folder, err);
+  return status == IGT_OK && !is_folder ? fail_dicom_alone(err) : status;
+}
+
+/* *any: it has a place for files. Nothing is created for a folder without one. */
+static igt_status see_content(igt__upload_institute *in, const char *path, bool *any,
+                              igt_error *err) {
+  bool whole;
   char *folder;
   igt_status status = igt__content_folder(in->u->root, path, &folder, &whole, err);
 
-  if (status == IGT_OK && !whole) {
-    status = leave_rest(in, path, err);
-    if (status == IGT_OK)
-      status = igt__folder_look(in->u->root, folder, &is_folder, err);
-    if (status == IGT_OK && !is_folder)
-      status = igt__fail(err, IGT_E_NO_FILE,
-                         "it has a folder 'dicom' but no folder 'files', so there is nothing to "
-                         "upload as files; --category dicom sends DICOM to the institute's import");
-  }
+  *any = whole;
+  if (status == IGT_OK && !whole)
+    status = igt__folder_look(in->u->root, folder, any, err);
   igt__free(folder);
   return status;
 }
@@ -108,6 +120,7 @@ static igt_status study_plan(igt__upload_institute *in, const char *path, const 
   if (!p)
     return igt__fail_memory(err);
   p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
+  p->divided = !whole;
   p->registered = true;
   p->list = "files";
   p->study_folder = igt__strdup(path);
@@ -220,8 +233,10 @@ static void say_alike(igt__upload_institute *in, const char *path, const igt_roo
                      path, like.what, like.name, like.other, like.other);
 }
 
+/* any: the folder has a place for files. One that has only a folder "dicom" may be that of a study
+ * with such a folder in the cloud. */
 static igt_status match(igt__upload_institute *in, const char *path, const igt__folder *folder,
-                        igt__known **known, igt_root_study **create, igt_error *err) {
+                        bool any, igt__known **known, igt_root_study **create, igt_error *err) {
   igt_status status = igt__studies_match(in->studies, folder, known, err);
 
   if (status == IGT_OK && *known && (*known)->renamed && !folder->trust)
@@ -230,6 +245,8 @@ static igt_status match(igt__upload_institute *in, const char *path, const igt__
     (*known)->used = false; /* by this folder: the study's own may follow */
   if (status != IGT_OK || *known)
     return status;
+  if (!any)
+    return fail_dicom_alone(err);
   status = see_whose_it_is(in, path, folder, err);
   if (status == IGT_OK)
     status = igt__study_from_folder(in->studies, in->institute, folder, create, err);
@@ -245,6 +262,7 @@ void igt__upload_study(igt__upload_institute *in, const char *path, const char *
   igt__json *doc = NULL;
   igt__known *known = NULL;
   igt_root_study *create = NULL;
+  bool any = false;
   char *human = patient ? igt__path_join(patient, name) : igt__strdup(name);
   igt_status status = human ? igt__sidecar_read(u->root, path, &doc, &err) : igt__fail_memory(&err);
   igt__folder folder = {.patient = patient,
@@ -257,11 +275,11 @@ void igt__upload_study(igt__upload_institute *in, const char *path, const char *
   if (human && !igt__in_shard(human, u->run.options.shard, u->run.options.shards))
     goto out;
   if (status == IGT_OK)
-    status = see_content(in, path, &err);
+    status = see_content(in, path, &any, &err);
   if (status == IGT_OK && !doc && u->run.options.structure == IGT_FLAT)
     status = igt__flat_check(u->root, path, &err);
   if (status == IGT_OK)
-    status = match(in, path, &folder, &known, &create, &err);
+    status = match(in, path, &folder, any, &known, &create, &err);
   if (status == IGT_OK && !igt__semaphore_acquire(&u->studies)) {
     igt_model_free(create ? &create->model : NULL);
     goto out;

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/download/fetch.h"
+#include "transfer/engine/layout.h"
 #include "transfer/engine/tree.h"
 #include "transfer/verify/compare.h"
 #include "transfer/verify/remotes.h"
@@ -57,11 +58,6 @@ static bool has_extension(const igt__verify *v, const char *name, const char *ty
 }
 
 /* ---- the cloud's files ---- */
-
-/* The study may contain a folder "files" in the cloud: then it is not our subfolder. */
-static void note_folders(plan *p, const char *name) {
-  p->own_folders |= igt__str_starts(name, "files/") || igt__str_starts(name, "dicom/");
-}
 
 /* A file that is missing here. */
 static void report_missing(plan *p, const char *name, const igt__remote *r) {
@@ -126,7 +122,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     return IGT_E_CANCELLED;
   if (!take_remote(p, list, file, &name, &r))
     return IGT_OK;
-  note_folders(p, name);
+  p->own_folders |= igt__layout_is_own(name);
   if (igt__is_folder_key(file)) {
     report(p, name, NULL, &r, IGT_RESULT_IGNORED, IGT__FOLDER_TEXT, NULL);
     igt__run_wait_events(&p->v->run);
@@ -161,21 +157,22 @@ static igt_status each_unseen(void *payload, const char *list, igt_file *file) {
   return IGT_OK;
 }
 
-static igt_status list_files(plan *p, size_t category,
-                             igt_status (*each)(void *payload, const char *list, igt_file *file),
+typedef igt_status each_file(void *payload, const char *list, igt_file *file);
+
+static igt_status list_files(plan *p, unsigned category, each_file *each, void *payload,
                              igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt__run *run = &p->v->run;
   igt_status status;
 
-  if (igt__categories[category].bit != IGT_CATEGORY_FILES)
+  if (category != IGT_CATEGORY_FILES)
     options.auxiliary = "True";
   if (!*p->group->study)
     status = igt_get_project_files_each(run->client, igt__text_of(&p->v->found.project->id), NULL,
-                                        each, p, err);
+                                        each, payload, err);
   else
     status = igt_get_study_files_each(run->client, p->group->institute_id, p->group->study_id,
-                                      &options, each, p, err);
+                                      &options, each, payload, err);
   return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                    : status;
 }
@@ -311,6 +308,43 @@ static igt_status walk_content(plan *p, igt_error *err) {
 
 /* ---- one study ---- */
 
+/* Looking for the files that the cloud lists. */
+typedef struct looking {
+  plan *p;
+  igt__layout layout;
+  igt_error *err;
+} looking;
+
+static igt_status each_place(void *payload, const char *list, igt_file *file) {
+  looking *l = payload;
+  plan *p = l->p;
+  const char *name;
+  igt__remote r;
+
+  if (igt__run_stopping(&p->v->run))
+    return IGT_E_CANCELLED;
+  return take_remote(p, list, file, &name, &r)
+             ? igt__layout_look(&l->layout, p->v->root, p->folder, name, l->err)
+             : IGT_OK;
+}
+
+/* The folder's shape says where the files are, unless the study has folders that are called as
+ * ours: then the list is read once more, to look for the files in both places. */
+static igt_status find_content(plan *p, char **content, igt_error *err) {
+  looking l = {.p = p, .err = err};
+  igt_status status = igt__content_folder(p->v->root, p->folder, content, &p->whole, err);
+
+  if (status != IGT_OK || p->whole || !p->own_folders)
+    return status;
+  status = list_files(p, IGT_CATEGORY_FILES, each_place, &l, err);
+  if (status != IGT_OK || !igt__layout_is_direct(&l.layout))
+    return status;
+  igt__free(*content);
+  *content = igt__strdup(p->folder);
+  p->whole = true;
+  return IGT_OK;
+}
+
 /* Where a download or an upload has the files of this category. */
 static igt_status choose_content(plan *p, size_t category, bool several, igt_error *err) {
   igt_status status = IGT_OK;
@@ -319,9 +353,8 @@ static igt_status choose_content(plan *p, size_t category, bool several, igt_err
   p->whole = false;
   if (several) {
     content = igt__path_join(p->folder, igt__categories[category].folder);
-  } else if (*p->group->study && igt__categories[category].bit == IGT_CATEGORY_FILES &&
-             !p->own_folders) {
-    status = igt__content_folder(p->v->root, p->folder, &content, &p->whole, err);
+  } else if (*p->group->study && igt__categories[category].bit == IGT_CATEGORY_FILES) {
+    status = find_content(p, &content, err);
   } else {
     p->whole = *p->group->study != '\0';
     content = igt__strdup(p->folder);
@@ -351,14 +384,14 @@ static igt_status verify_category(plan *p, size_t category, bool several, igt_er
   igt_status status = begin_category(p, category, err);
 
   if (status == IGT_OK && p->there)
-    status = list_files(p, category, each_remote, err);
+    status = list_files(p, igt__categories[category].bit, each_remote, p, err);
   igt__run_listed(&p->v->run, &p->lists);
   if (status == IGT_OK && p->folder)
     status = choose_content(p, category, several, err);
   if (status == IGT_OK && p->folder)
     status = walk_content(p, err);
   if (status == IGT_OK && igt__remotes_unseen(p->files) > 0)
-    status = list_files(p, category, each_unseen, err);
+    status = list_files(p, igt__categories[category].bit, each_unseen, p, err);
   return status;
 }
 
