@@ -81,8 +81,8 @@ static bool take_sides(const settings *s, bool *down, const char **folder, const
 /* ---- the plan ---- */
 
 static const column plan_columns[] = {
-    {"ACTION", "action", false}, {"SIZE", "size", true},  {"INSTITUTE", "institute", false},
-    {"STUDY", "study", false},   {"FILE", "path", false}, {"REPLACES", "replaces", true},
+    {"ACTION", "action", false}, {"SIZE", "size", true},         {"INSTITUTE", "institute", false},
+    {"STUDY", "study", false},   {"REPLACES", "replaces", true}, {"FILE", "path", false},
     {NULL, NULL, false}};
 
 typedef struct plan {

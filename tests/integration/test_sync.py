@@ -162,7 +162,7 @@ def test_a_dry_run_prints_the_plan(igtcloud, synced):
     before = tree(synced)
     done = igtcloud.run("sync", "--dry-run", "--delete", "igt:trial", synced)
     assert sorted(line.split("\t") for line in done.text.splitlines()) == [
-        ["delete", "5", "north", "P1/A", "old.txt", ""], ["download", "4", "north", "P1/A", "a.txt", ""]]
+        ["delete", "5", "north", "P1/A", "", "old.txt"], ["download", "4", "north", "P1/A", "", "a.txt"]]
     assert "planned" not in done.err  # neither the file again, nor its study
     plain = igtcloud.run("download", "--dry-run", synced, "trial")
     assert [line for line in plain.err.splitlines() if "planned" in line] == ["planned: north: P1/A: a.txt"]
@@ -176,7 +176,7 @@ def test_a_dry_run_prints_the_plan(igtcloud, synced):
 def test_plan_of_an_upload(igtcloud, up, lab):
     put(up / lab.name / "case", {"x": "xyz"})
     done = igtcloud.run("sync", "--dry-run", up, "igt:up")
-    assert done.text.split("\t")[0::4] == ["upload", "x"] and lab.names() == []
+    assert done.text.split("\t")[0::5] == ["upload", "x\n"] and lab.names() == []
 
 
 @pytest.mark.parametrize("first, then", [("files", "dicom"), ("dicom", "files")])
@@ -232,8 +232,8 @@ def test_a_download_says_what_it_replaces(igtcloud, out):
     (out / P1 / "a.txt").write_bytes(OLD)
     (out / P1 / "new.txt").unlink()  # what is not there is not replaced
     check_replaced(igtcloud, ["igt:replace", out],
-                   [["download", "3", "north", "P1/A", "new.txt", ""],
-                    ["download", "6", "north", "P1/A", "a.txt", "19"]], {"a.txt": 19}, "local file")
+                   [["download", "3", "north", "P1/A", "", "new.txt"],
+                    ["download", "6", "north", "P1/A", "19", "a.txt"]], {"a.txt": 19}, "local file")
     assert (out / P1 / "a.txt").read_bytes() == b"aaaaaa"
 
 
@@ -242,8 +242,8 @@ def test_an_upload_says_what_it_replaces(igtcloud, up, lab):
     igtcloud.run("sync", up, "igt:up")
     put(up / lab.name / "case", {"x": "xxxxxx", "new": "new"})
     check_replaced(igtcloud, [up, "igt:up"],
-                   [["upload", "3", lab.name, "case", "new", ""],
-                    ["upload", "6", lab.name, "case", "x", "19"]], {"x": 19}, "file in the cloud")
+                   [["upload", "3", lab.name, "case", "", "new"],
+                    ["upload", "6", lab.name, "case", "19", "x"]], {"x": 19}, "file in the cloud")
     lab.is_whole("case", {"x": "xxxxxx", "y": "same", "new": "new"})
 
 
