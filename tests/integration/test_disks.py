@@ -351,13 +351,17 @@ def test_disk_that_lost_it_without_a_journal(igtcloud, out):
 @pytest.mark.case("security-7")
 @pytest.mark.parametrize("why", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
 def test_cp_that_the_disk_lost(igtcloud, out, why):
-    """No later run takes the file for good: it does not keep its name."""
+    """No later run takes the file for good, and it replaces nothing: it does not get its name."""
     folder = out / "i/s"
     folder.mkdir(parents=True)
-    for _ in range(2):
+    for before in [], ["good.txt"]:
+        for name in before:
+            (folder / name).write_text("an earlier version")
         done = igtcloud.run("cp", "igt:p/i/s/files/good.txt", folder, status=FAILED, env=on(out, ("syncfs", why)))
-        assert "'good.txt' was removed" in done.err and os.strerror(why) in done.err
-        assert not list(folder.iterdir())
+        assert "'good.txt' did not reach the disk" in done.err and os.strerror(why) in done.err
+        # Nothing records that it is not on the disk, so it gets its name afterwards.
+        assert [p.name for p in folder.iterdir()] == before
+        assert all((folder / name).read_text() == "an earlier version" for name in before)
     done = igtcloud.run("download", "--json", "--include", "good.txt", out, "p")
     assert done.summary["filesDone"] == 1
     igtcloud.run("cp", "igt:p/i/s/files/good.txt", folder, env=on(out, ("syncfs", errno.EINVAL)))

@@ -71,8 +71,7 @@ bool igt__durable_doubts(const igt__durable *durable, const igt__stat *st) {
   return durable->doubt && (int64_t)st->st_ctim.tv_sec >= durable->doubt - CLOCK_SLACK_S;
 }
 
-/* Errors of a file system without such a call, as opposed to one that lost data. */
-static bool is_refused(int os_error) {
+bool igt__durable_is_refused(int os_error) {
   return os_error == EINVAL || os_error == ENOSYS || os_error == EOPNOTSUPP || os_error == EPERM ||
          os_error == EACCES || os_error == ENOTTY;
 }
@@ -81,7 +80,7 @@ static bool is_refused(int os_error) {
 static igt_status check_sync(igt__run *run, int result, const char *target, igt_error *err) {
   if (result == 0)
     return IGT_OK;
-  if (!is_refused(errno))
+  if (!igt__durable_is_refused(errno))
     return igt__fail_errno(err, errno, "files written below %s did not reach the disk", target);
   igt__run_message(run, IGT_OK,
                    "the file system of '%s' cannot confirm that files have reached the disk (%s): "

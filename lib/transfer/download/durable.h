@@ -27,6 +27,8 @@ typedef struct igt__durable {
 void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
                         const igt__selection *selection, const char *target);
 bool igt__durable_doubts(const igt__durable *durable, const igt__stat *st);
+/* Errors of a file system without such a call, as opposed to one that lost data. */
+bool igt__durable_is_refused(int os_error);
 /* For a run without an igt__durable: syncs the file system of root, together with other callers. */
 igt_status igt__durable_sync(igt__run *run, igt__root *root, igt__sync_group *group,
                              igt_error *err);

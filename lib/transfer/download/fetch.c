@@ -13,6 +13,7 @@
 #include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "transfer/download/durable.h"
 #include "transfer/download/fetch_internal.h"
 #include "transfer/engine/space.h"
 
@@ -105,9 +106,25 @@ void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
   end(f);
 }
 
-/* Renames the partial file to its final name. Any thread. */
+/* Of a single file nothing records that it is not on the disk yet: after a loss of power a later
+ * run would take what has its name and size for good. */
+static igt_status sync_first(const fetch *f, igt_error *err) {
+  int fd = f->partial.fd;
+
+  if (!f->run->syncs || igt__os_write_back(fd) != 0) /* the commit reports the latter */
+    return IGT_OK;
+  if (igt__sync_group_run(f->run->syncs, fd) == 0 || igt__durable_is_refused(errno))
+    return IGT_OK;
+  return igt__fail_errno(err, errno, "'%s' did not reach the disk", f->path);
+}
+
+/* Renames the partial file to its final name. Any thread, but not a loop's for a single file. */
 igt_status igt__fetch_commit(fetch *f, igt_error *err) {
-  igt_status status = igt__partial_commit(
+  igt_status status = sync_first(f, err);
+
+  if (status != IGT_OK)
+    return status;
+  status = igt__partial_commit(
       &f->partial, f->keep_date && f->last_modified ? f->last_modified : -1, f->only_new, err);
 
   if (status == IGT_OK && f->partial.no_time &&

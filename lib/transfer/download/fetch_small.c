@@ -106,7 +106,7 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
 }
 
 /* The file is complete. */
-static igt_status small_settle(part *p, char digest[128], igt_error *err) {
+static igt_status settle(part *p, char digest[128], igt_error *err) {
   fetch *f = p->file;
   igt_status status;
 
@@ -158,12 +158,32 @@ static void small_failed(part *p, igt_status status, igt_error *err) {
   igt__fetch_failed(f, status, err);
 }
 
-static void small_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
-  part *p = req->payload;
+static void small_end(part *p, igt_status status, igt_error *err) {
   fetch *f = p->file;
   igt__sched *sched = f->run->sched;
   char digest[128];
   uint64_t weight = f->job.weight;
+
+  if (status == IGT_OK)
+    status = settle(p, digest, err);
+  if (status == IGT_OK) {
+    igt__fetch_part_free(p);
+    igt__fetch_done(f, digest);
+  } else {
+    small_failed(p, status, err);
+  }
+  igt__sched_part_done(sched, weight);
+}
+
+static void small_settle_task(void *arg) {
+  igt_error err = IGT_ERROR_INIT;
+
+  small_end(arg, IGT_OK, &err);
+}
+
+static void small_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
+  part *p = req->payload;
+  fetch *f = p->file;
   igt_error err = IGT_ERROR_INIT;
 
   if (status != IGT_OK)
@@ -171,15 +191,10 @@ static void small_done(igt__s3_request *req, igt_status status, const igt_error 
   else if (f->size_known && p->at != f->size)
     status = igt__fail(&err, IGT_E_NETWORK, "the body ended after %llu of %llu bytes",
                        (unsigned long long)p->at, (unsigned long long)f->size);
+  if (status == IGT_OK && f->run->syncs) /* a sync must not hold up the loop */
+    igt__pool_add(f->run->helpers, small_settle_task, p);
   else
-    status = small_settle(p, digest, &err);
-  if (status == IGT_OK) {
-    igt__fetch_part_free(p);
-    igt__fetch_done(f, digest);
-  } else {
-    small_failed(p, status, &err);
-  }
-  igt__sched_part_done(sched, weight);
+    small_end(p, status, &err);
 }
 
 void igt__fetch_small(fetch *f) {

@@ -44,7 +44,10 @@ struct igt__run {
   igt__quota lists;   /* lists that must be complete in memory, of all studies in progress */
   unsigned next_loop; /* atomic */
   bool single;        /* of one file */
-  bool keeping;       /* atomic; the session is being checked */
+  /* Of a download of one file, which has no igt__durable: the syncs that it shares with others.
+   * NULL: a run of many files. */
+  struct igt__sync_group *syncs;
+  bool keeping; /* atomic; the session is being checked */
   /* To detect a loss of power: this boot's id ("?": unknown), and since when runs of other boots
    * have been open below the target (download/durable.h; 0: there are none). */
   char boot[64];

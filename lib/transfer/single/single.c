@@ -177,6 +177,7 @@ static igt_status fetch(single *s, const igt__object *object, igt__root *root, c
 
   s->root = root;
   s->path = name;
+  s->run.syncs = s->syncs;
   return igt__fetch_add(&fetch, err);
 }
 
