@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cloud/prefix.h"
 #include "model/model.h"
 
 static const struct {
@@ -46,7 +47,7 @@ static const char *file_name(const igt_file *file) {
                                          : igt__path_base(igt__text_of(&file->key));
 }
 
-char *igt__node_prefix(const igt_node *node, igt_node_kind kind) {
+igt_status igt__node_prefix(const igt_node *node, igt_node_kind kind, char **out, igt_error *err) {
   const char *own = node->kind == IGT_NODE_PROJECT
                         ? igt__text_of(&((const igt_project *)node->model)->s3_prefix)
                         : igt__text_of(&((const igt_root_study *)node->model)->s3_prefix);
@@ -55,11 +56,16 @@ char *igt__node_prefix(const igt_node *node, igt_node_kind kind) {
                       : kind == IGT_NODE_ANNOTATION  ? "annotations/"
                                                      : "files/";
   size_t n = strlen(own) + strlen(below) + 1;
-  char *prefix = igt__malloc(n);
+  igt_status status =
+      node->kind == IGT_NODE_PROJECT ? IGT_OK : igt__prefix_check_shape(own, "study", err);
 
-  if (prefix)
-    (void)snprintf(prefix, n, "%s%s", own, below);
-  return prefix;
+  *out = NULL;
+  if (status != IGT_OK)
+    return status;
+  if (!(*out = igt__malloc(n)))
+    return igt__fail_memory(err);
+  (void)snprintf(*out, n, "%s%s", own, below);
+  return IGT_OK;
 }
 
 const char *igt__model_name(igt_node_kind kind, const igt_model *model) {

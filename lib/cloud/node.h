@@ -40,8 +40,9 @@ igt_status igt__node_delete(igt_node *node, igt_error *err);
 const char *igt__model_name(igt_node_kind kind, const igt_model *model);
 const char *igt__model_id(igt_node_kind kind, const igt_model *model);
 /* The prefix for which credentials for a node's files of a kind are requested; their keys start
- * with it. NULL: out of memory. igt__free. */
-char *igt__node_prefix(const igt_node *node, igt_node_kind kind);
+ * with it. IGT_E_PROTOCOL: the study's own is none that could be asked for (cloud/prefix.h).
+ * igt__free. */
+igt_status igt__node_prefix(const igt_node *node, igt_node_kind kind, char **out, igt_error *err);
 /* "studies" */
 const char *igt__kind_plural(igt_node_kind kind);
 /* IGT_E_INVALID if the node has no children of the kind. */

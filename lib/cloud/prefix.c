@@ -41,14 +41,23 @@ static const char *trouble(const char *prefix) {
   return NULL;
 }
 
+igt_status igt__prefix_check_shape(const char *prefix, const char *whose, igt_error *err) {
+  const char *why = trouble(prefix);
+
+  if (!why)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_PROTOCOL,
+                   "the cloud gives the %s %s; report it to the cloud's support", whose, why);
+}
+
 igt_status igt__prefix_check(const igt__fingerprints *claims, const char *prefix, const char *id,
                              igt_error *err) {
   const uint64_t *known = *prefix ? igt__fingerprints_number(claims, prefix) : NULL;
-  const char *why = *id ? trouble(prefix) : NULL; /* project files have no id */
+  igt_status status =
+      *id ? igt__prefix_check_shape(prefix, "study", err) : IGT_OK; /* project files have no id */
 
-  if (why)
-    return igt__fail(err, IGT_E_PROTOCOL,
-                     "the cloud gives the study %s; report it to the cloud's support", why);
+  if (status != IGT_OK)
+    return status;
   if (!known || *known == number_of(id))
     return IGT_OK;
   return igt__fail(err, IGT_E_PROTOCOL,

@@ -215,6 +215,7 @@ def test_two_studies_with_one_prefix(cloud, igtcloud, tmp_path):
     for command, folder in (("download", down), ("verify", up)):
         done = igtcloud.run(command, "--json", folder, "one folder", status=SOME_FAILED)
         assert "the same s3Prefix, 'one/'" in done.err
+    assert "the same s3Prefix, 'one/'" in igtcloud.run("manifest", "one folder", status=SOME_FAILED).err
     assert (down / "ward/C---1/x").read_text() == "C" and not (down / "ward/B---1/x").exists()
 
 
@@ -231,6 +232,13 @@ def test_a_prefix_that_may_be_that_of_others(cloud, odd, home, tmp_path, prefix)
     for command, folder in (("upload", up), ("download", tmp_path / "down"), ("verify", up)):
         done = program.run(command, "--study", "C/1", folder, "one folder", status=SOME_FAILED)
         assert "the cloud gives the study " in done.err and "s3Prefix" in done.err, done
+    there = "igt:one folder/ward/C/1/files/"
+    for command in (["manifest", "--study", "C/1", "one folder"], ["cp", f"{there}x", tmp_path / "x"],
+                    ["cp", up / "ward/C---1/z", f"{there}z"], ["cat", "one folder/ward/C/1/files/x"]):
+        done = program.run(*command, status=None)
+        assert done.status in (FAILED, SOME_FAILED), done
+        assert "the cloud gives the study " in done.err and "s3Prefix" in done.err, done
+    assert not [r for r in odd.seen if "$file" in r.path]
     assert not [r for r in odd.seen if r.method == "POST" and "/files" in r.path]
     assert not [r for r in odd.seen if "s3credentials" in r.path]
 

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/sized.h"
 #include "base/str.h"
+#include "cloud/prefix.h"
 #include "crypto/crypto.h"
 #include "transfer/engine/plan.h"
 
@@ -41,6 +42,7 @@ static void take_place(const igt_node *in, igt__object *out) {
 
 igt_status igt__object_of_node(const igt_node *file, igt__object *out, igt_error *err) {
   const igt_file *model;
+  igt_status status;
 
   memset(out, 0, sizeof *out);
   if (!file || !file->parent || file->kind < IGT_NODE_FILE)
@@ -51,39 +53,51 @@ igt_status igt__object_of_node(const igt_node *file, igt__object *out, igt_error
   if (!*file->id)
     return igt__fail(err, IGT_E_REQUIRED, "'%s': the cloud lists it without a key", file->name);
   take_place(file->parent, out);
-  out->prefix = igt__node_prefix(file->parent, file->kind);
+  status = igt__node_prefix(file->parent, file->kind, &out->prefix, err);
+  if (status != IGT_OK) {
+    igt__error_prefix(err, "'%s'", file->name);
+    return status;
+  }
   out->key = igt__strdup(file->id);
   out->name = file->name;
   if (model->file_size.is == IGT_SET && model->file_size.v > 0)
     out->size = (uint64_t)model->file_size.v;
-  return out->prefix && out->key ? IGT_OK : igt__fail_memory(err);
+  return out->key ? IGT_OK : igt__fail_memory(err);
 }
 
 /* Every import has a folder of its own. */
-static char *new_prefix(const igt_node *in, igt_node_kind kind) {
+static igt_status new_prefix(const igt_node *in, igt_node_kind kind, char **out, igt_error *err) {
   const char *own;
-  char uuid[37], *prefix;
+  char uuid[37];
   size_t n;
+  igt_status status;
 
   if (in->kind != IGT_NODE_INSTITUTE)
-    return igt__node_prefix(in, kind);
+    return igt__node_prefix(in, kind, out, err);
   own = igt__text_of(&((const igt_institute *)in->model)->s3_prefix);
+  if ((status = igt__prefix_check_shape(own, "institute", err)) != IGT_OK)
+    return status;
   n = strlen(own) + sizeof uuid + 16;
-  if (!igt__uuid(uuid) || !(prefix = igt__malloc(n)))
-    return NULL;
-  (void)snprintf(prefix, n, "%sImport/%s/", own, uuid);
-  return prefix;
+  if (!igt__uuid(uuid) || !(*out = igt__malloc(n)))
+    return igt__fail_memory(err);
+  (void)snprintf(*out, n, "%sImport/%s/", own, uuid);
+  return IGT_OK;
 }
 
 igt_status igt__object_in_node(const igt_node *in, igt_node_kind kind, const char *name,
                                igt__object *out, igt_error *err) {
+  igt_status status;
   size_t n;
 
   memset(out, 0, sizeof *out);
   take_place(in, out);
-  out->prefix = new_prefix(in, kind);
-  n = out->prefix ? strlen(out->prefix) + strlen(name) + 1 : 0;
-  out->key = n ? igt__malloc(n) : NULL;
+  status = new_prefix(in, kind, &out->prefix, err);
+  if (status != IGT_OK) {
+    igt__error_prefix(err, "'%s'", in->name);
+    return status;
+  }
+  n = strlen(out->prefix) + strlen(name) + 1;
+  out->key = igt__malloc(n);
   if (!out->key)
     return igt__fail_memory(err);
   (void)snprintf(out->key, n, "%s%s", out->prefix, name);

@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cloud/prefix.h"
 #include "crypto/crypto.h"
 #include "transfer/upload/create.h"
 #include "transfer/upload/upload.h"
@@ -242,7 +243,9 @@ igt_status igt__upload_import(igt__upload *u, const igt_institute *institute, co
   if (!igt__in_shard(igt__text_of(&institute->name), u->run.options.shard, u->run.options.shards) ||
       !igt__semaphore_acquire(&u->studies))
     return IGT_OK;
-  status = begin(u, institute, path, err);
+  status = igt__prefix_check_shape(igt__text_of(&institute->s3_prefix), "institute", err);
+  if (status == IGT_OK)
+    status = begin(u, institute, path, err);
   if (status != IGT_OK)
     igt__semaphore_release(&u->studies);
   return status;
