@@ -109,6 +109,31 @@ static bool keep_line(igt__response *response, const char *line, size_t n) {
   return false;
 }
 
+/* Several lengths are one if they are equal; else it is unknown which of them is the body's, for us
+ * and for a proxy before us (RFC 9110 8.6). */
+static igt_status check_one_length(const igt__response *response) {
+  const char *first = NULL, *value;
+  size_t first_len = 0;
+
+  for (size_t i = 0; (value = igt__response_header(response, "Content-Length", i)) != NULL; i++)
+    for (; *value; value += *value == ',') {
+      value += strspn(value, " \t");
+      size_t n = strcspn(value, ", \t");
+      if (first && (n != first_len || memcmp(first, value, n) != 0))
+        return igt__fail(response->err, IGT_E_PROTOCOL,
+                         "%s: the response has several Content-Lengths, which differ",
+                         response->host);
+      first = value;
+      first_len = n;
+      value += n;
+      value += strspn(value, " \t");
+      if (*value && *value != ',')
+        return igt__fail(response->err, IGT_E_PROTOCOL,
+                         "%s: the response has an invalid Content-Length", response->host);
+    }
+  return IGT_OK;
+}
+
 static igt_status check_length(igt__response *response) {
   igt__http_request *req = response->req;
 
@@ -149,7 +174,9 @@ static bool end_header(igt__response *response) {
     req->response.max = IGT__MAX_ERROR_BODY;
     return true;
   }
-  status = check_length(response);
+  status = check_one_length(response);
+  if (!status)
+    status = check_length(response);
   if (!status && req->on_headers)
     status = req->on_headers(req, response->err);
   if (!status && response->spool)

@@ -436,6 +436,34 @@ def test_no_http_is_an_error_in_time(odd, igtcloud, kind):
     assert time.monotonic() - begin < 20
 
 
+def with_length(body, *lengths):
+    head = b"".join(b"Content-Length: %s\r\n" % length.encode() for length in lengths)
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + head + b"\r\n" + body
+
+
+@pytest.mark.parametrize("first, second", [("2", "{n}"), ("{n}", "2"), ("{n}, 2", None), ("2,{n}", None), ("{n} 2", None),
+                                           ("{n}", "{n}, {n},2")])
+def test_lengths_that_differ_are_refused(odd, igtcloud, first, second):
+    """Which of them counts is a guess, for us and for a proxy in between (RFC 9110 8.6)."""
+    def change(request, reply):
+        if request.plain.endswith("/studies"):
+            lengths = [length.format(n=len(reply.body)) for length in (first, second) if length]
+            return Reply(raw=with_length(reply.body, *lengths))
+        return None
+    odd.change = change
+    done = igtcloud.run("ls", "p/i", "--retries", 0, "--timeout", 5, status=FAILED)
+    assert "Content-Length" in done.err, done
+
+
+def test_equal_lengths_are_one(odd, igtcloud):
+    def change(request, reply):
+        if request.plain.endswith("/studies"):
+            return Reply(raw=with_length(reply.body, str(len(reply.body)), str(len(reply.body))))
+        return None
+    odd.change = change
+    assert "s" in igtcloud.run("ls", "p/i").text
+
+
 def test_trailers_change_nothing(odd, igtcloud):
     def change(request, reply):
         if request.plain.endswith("/studies"):
