@@ -124,8 +124,9 @@ IGT_EXTERN void igt_transfer_callbacks_init(igt_transfer_callbacks *callbacks, s
 typedef struct igt_transfer_summary {
   size_t size; /**< set by IGT_TRANSFER_SUMMARY_INIT */
   uint64_t institutes;
-  uint64_t studies; /**< processed completely; excludes studies cut off by the end of the run */
-  uint64_t studies_failed;
+  uint64_t studies; /**< processed completely, without a failure; excludes studies cut off by the
+                       end of the run */
+  uint64_t studies_failed;  /**< or a file of them failed; not among studies */
   uint64_t studies_undated; /**< not filtered by date because they have none */
   uint64_t studies_created;
   uint64_t files_done, files_skipped, files_failed, files_ignored;
@@ -143,7 +144,7 @@ typedef struct igt_transfer_summary {
   uint64_t files_clutter;           /**< among files_ignored: metadata files of macOS and Windows */
   uint64_t files_handed_over;       /**< among files_skipped: handed over by an earlier import; the
                                        outcome is unknown */
-  uint64_t imports, imports_failed; /**< DICOM imports; not counted as studies */
+  uint64_t imports, imports_failed; /**< DICOM imports, done and failed; not counted as studies */
   uint64_t imports_handed_over;     /**< the cloud was asked to sort them into studies */
   uint64_t files_young;             /**< among files_ignored: changed recently (min_age) */
   uint64_t files_deleted;  /**< local files, by delete_extra; in a dry run: that would be */

@@ -51,6 +51,9 @@ def check(done, report):
         of_it = [i for i in files if i["result"] == result]
         assert done.summary[count] == len(of_it)
         assert size is None or done.summary[size] == sum(i["size"] for i in of_it)
+    of_studies = [i["result"] for i in items(done, kind="study")]
+    assert done.summary["studiesFailed"] == of_studies.count("failed")
+    assert done.summary["studies"] == len(of_studies) - of_studies.count("failed")
     assert done.summary["bytesMoved"] == sum(i["moved"] for i in files)
     return {i["path"]: i for i in files}
 

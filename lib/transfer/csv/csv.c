@@ -197,7 +197,7 @@ static void take_counts(csv *c) {
   igt_csv_summary *s = c->summary;
 
   s->institutes = c->counts.institutes;
-  s->studies = c->counts.studies;
+  s->studies = c->counts.studies - c->counts.failed;
   s->studies_undated = c->counts.undated;
   s->studies_failed = c->counts.failed;
   s->files = c->counts.files;

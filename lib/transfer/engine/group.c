@@ -106,8 +106,6 @@ void igt__group_is_import(igt__group *group) {
   pthread_mutex_lock(&run->lock);
   group->import = true;
   run->totals.studies--;
-  run->summary.studies--;
-  run->summary.imports++;
   pthread_mutex_unlock(&run->lock);
 }
 
@@ -162,7 +160,7 @@ static void group_settled_task(void *arg) {
   if (whole)
     report_study(group);
   pthread_mutex_lock(&run->lock);
-  run->summary.studies += whole;
+  *(group->import ? &run->summary.imports : &run->summary.studies) += whole && !group->failed;
   *group->prev = group->next;
   if (group->next)
     group->next->prev = group->prev;

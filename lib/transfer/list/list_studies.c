@@ -249,7 +249,7 @@ igt_status igt_list_studies(igt_client *client, const igt_list_options *options,
   if (status == IGT_OK)
     status = list(s, err);
   counted.institutes = s->counts.institutes;
-  counted.studies = s->counts.studies;
+  counted.studies = s->counts.studies - s->counts.failed;
   counted.studies_undated = s->counts.undated;
   counted.studies_failed = s->counts.failed;
   counted.files = s->counts.files;

@@ -310,7 +310,7 @@ static void end_study(verifying *v, const igt_error *err) {
   }
   item.result = item.error ? IGT_RESULT_FAILED : v->compared;
   v->summary.studies += !item.error;
-  v->summary.studies_failed += err != NULL;
+  v->summary.studies_failed += item.error != NULL;
   v->progress.studies_settled++;
   deliver(v, &item);
 }
