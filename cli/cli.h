@@ -392,6 +392,11 @@ const char *file_option(const char *value);
 bool file_exists(const char *path); /* else errno says why not */
 /* append: keeps the existing content; otherwise it is truncated. */
 FILE *open_output(const char *path, bool append, const char **why);
+/* Whether writing to standard output has failed. Called after what was written, it remembers why.
+ */
+bool output_failed(void);
+/* Flushes standard output. 0, or why something of it could not be written. */
+int output_error(void);
 bool close_output(FILE *out); /* false: part of the output could not be written */
 bool write_all(int fd, const void *data, size_t n); /* false: errno says why */
 

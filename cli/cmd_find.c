@@ -103,7 +103,7 @@ static igt_status on_file(void *payload, const igt_listed_study *study,
     scan_print_file(&f->c, f->study_path, NULL, study, file);
   else
     print_path(f, file);
-  return ferror(stdout) ? IGT_E_IO : IGT_OK;
+  return output_failed() ? IGT_E_IO : IGT_OK;
 }
 
 static igt_status on_study(void *payload, const igt_listed_study *study) {

@@ -12,7 +12,8 @@
 
 static igt_status to_stdout(void *payload, const void *data, size_t n) {
   (void)payload;
-  return fwrite(data, 1, n, stdout) == n ? IGT_OK : IGT_E_IO;
+  (void)fwrite(data, 1, n, stdout);
+  return output_failed() ? IGT_E_IO : IGT_OK;
 }
 
 /* ---- igtcloud manifest ---- */
@@ -49,10 +50,8 @@ static int write_manifest(settings *s, const char *environment, const igt_manife
   result = igt_manifest_write(client, o, report_callbacks(r), &summary, &err);
   report_end(r);
   close_client(client);
-  if (result == IGT_OK && fflush(stdout) != 0) {
-    complain(IGT_E_IO, "the manifest could not be written");
-    return EXIT_FAILED;
-  }
+  if (result == IGT_OK && output_error())
+    return EXIT_FAILED; /* main says why */
   if (result == IGT_OK || result == IGT_E_SOME_FAILED)
     print_written(s, &summary);
   return result == IGT_OK ? EXIT_DONE : fail(&err);

@@ -284,7 +284,7 @@ static igt_status on_file(void *payload, const igt_listed_study *study,
   if (!t->s->json)
     return keep(t, study, file);
   scan_print_file(&t->c, t->name, "file", study, file);
-  return ferror(stdout) ? IGT_E_IO : IGT_OK;
+  return output_failed() ? IGT_E_IO : IGT_OK;
 }
 
 static int cmd_tree(settings *s) {

@@ -33,9 +33,12 @@ void close_input(FILE *in) {
 }
 
 bool close_output(FILE *out) {
-  bool good = fflush(out) == 0 && !ferror(out);
+  bool good;
 
-  return (out == stdout || fclose(out) == 0) && good;
+  if (out == stdout)
+    return output_error() == 0;
+  good = fflush(out) == 0 && !ferror(out);
+  return fclose(out) == 0 && good;
 }
 
 bool write_all(int fd, const void *data, size_t n) {

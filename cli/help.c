@@ -82,6 +82,7 @@ void print_help(FILE *out, const command *cmd) {
       "Exit status: 0 success, 1 failure, 2 usage error, 3 some files failed, 4 not signed in\n"
       "or not allowed, 5 not found, 130 interrupted. See `man %s` for details.\n",
       page);
+  (void)output_failed();
 }
 
 void print_overview(FILE *out) {

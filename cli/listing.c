@@ -353,6 +353,7 @@ static void print_json_cells(FILE *out, const row *r) {
     comma = ",";
   }
   fputs("}\n", out);
+  (void)output_failed();
 }
 
 static void print_fields(FILE *out, const content *c, const char *comma) {
@@ -390,6 +391,7 @@ static igt_status print_whole(FILE *out, const content *c, const char *path) {
   }
   print_fields(out, c, comma);
   fputs("}\n", out);
+  (void)output_failed();
   igt_model_free(json ? &json->model : NULL);
   return IGT_OK;
 }

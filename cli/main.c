@@ -49,11 +49,8 @@ static int no_words(const char *after) {
 
 /* The command's exit status; EXIT_FAILED when its output could not be written. */
 static int finish(int status) {
-  int why;
-
-  errno = 0;
-  bool failed = fflush(stdout) != 0 || ferror(stdout);
-  why = errno;
+  int why = output_error();
+  bool failed = why != 0;
 
   if (reader_is_gone())
     end_as_by_pipe();
@@ -64,8 +61,7 @@ static int finish(int status) {
   if (failed && caught_signal()) /* output was abandoned because of the signal */
     return 128 + caught_signal();
   if (failed)
-    complain(IGT_E_IO, "cannot write to standard output%s%s", why ? ": " : "",
-             why ? strerror(why) : "");
+    complain(IGT_E_IO, "cannot write to standard output: %s", strerror(why));
   return failed && status == EXIT_DONE ? EXIT_FAILED : status;
 }
 

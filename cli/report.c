@@ -91,6 +91,7 @@ void report_item(FILE *out, const report_context *context, const igt_transfer_it
   write_context(out, context);
   fprintf(out, "}\n");
   (void)fflush(out); /* ferror says later what failed */
+  (void)output_failed();
 }
 
 /* The parts of "institute: patient/study: path" that exist. */
@@ -309,6 +310,7 @@ static void write_summary(const report *r, FILE *out, const igt_transfer_summary
   write_context(out, &r->context);
   fprintf(out, "}\n");
   (void)fflush(out); /* ferror says later what failed */
+  (void)output_failed();
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {

@@ -84,6 +84,7 @@ void put_safe(FILE *out, const char *text, bool hide) {
       fwrite(text, 1, n, out);
     text += n ? n : 1;
   }
+  (void)output_failed();
 }
 
 /* Overestimated where terminals disagree: a line that is too short does no harm. */
@@ -146,6 +147,7 @@ void json_value(FILE *out, const char *value) {
 void json_text(FILE *out, const char *key, const char *value, bool first) {
   fprintf(out, "%s\"%s\":", first ? "" : ",", key);
   json_value(out, value);
+  (void)output_failed();
 }
 
 void print_json(FILE *out, const char *json) {
@@ -182,7 +184,8 @@ void print_lines(FILE *out, const char *text, size_t n) {
 
 bool write_text(const char *text, size_t n) {
   if (!is_on_terminal())
-    return fwrite(text, 1, n, stdout) == n;
-  print_lines(stdout, text, n);
-  return !ferror(stdout);
+    (void)fwrite(text, 1, n, stdout);
+  else
+    print_lines(stdout, text, n);
+  return !output_failed();
 }
