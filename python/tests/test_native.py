@@ -52,6 +52,18 @@ def test_download_returns_what_it_did(auth, here):
     assert (again.files_done, again.files_skipped) == (0, 3)
 
 
+def test_replaced_files_are_counted(auth, here):
+    native.download(here, 'demo', auth=auth)
+    (here / 'north/P1---one/a/one.txt').write_text('an older version')
+    items = []
+    plan = native.download(here, 'demo', auth=auth, dry_run=True)
+    done = native.download(here, 'demo', auth=auth, on_item=items.append)
+    assert plan.files_replaced == done.files_replaced == 1
+    files = {item.path: item for item in items if item.kind == 'file'}
+    assert {path: item.replaced_size for path, item in files.items()} == {'a/one.txt': 16, 'b.bin': None, 'two.txt': None}
+    assert native.download(here, 'demo', auth=auth).files_replaced == 0
+
+
 @pytest.mark.parametrize('options, names', [
     ({'start': '2024-02-01'}, ['two.txt']),
     ({'end': datetime.date(2024, 2, 1)}, ['a/one.txt', 'b.bin']),

@@ -481,6 +481,7 @@ def test_goes_on_after(cloud, igtcloud, out, with_signal):
                         "large")
     film = next(i for i in done.items if i["kind"] == "file" and i["study"] == "film")
     assert film["verified"] == "md5" and 0 < film["moved"] <= 18 * MIB, film
+    assert done.summary["filesReplaced"] == 0 and "replacedSize" not in film  # its own partial file is no other
     key = study_of(cloud, "large", "lab", "film")["s3Prefix"] + "files/film.bin"
     stored = cloud.boto3().get_object(Bucket=BUCKET, Key=key)["Body"].read()
     assert files(out)["lab/film/film.bin"] == stored

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 
 import pytest
@@ -312,3 +313,30 @@ def test_wrong_arguments_are_a_usage_error(igtcloud, sealed, command, options, s
     assert said in igtcloud.run(command, "--manifest", path, *options, status=USAGE).err
     assert "missing argument" in igtcloud.run(command, *(["out"] if command == "download" else []),
                                               status=USAGE).err
+
+
+def large_manifest(path, count):
+    """A seal of `count` files of one size."""
+    place = {"institute": "lab", "patient": "P1", "study": "P1/A", "studyDatabaseId": "a"}
+    head = {"kind": "manifest", "version": 1, "cloud": "https://x.test", "project": "p", "projectId": "p",
+            "created": "2026-01-01T00:00:00Z", "program": "a test", "selection": ""}
+    files = ({"kind": "file", **place, "category": "files", "path": f"series/{n:07}.dcm", "size": 5,
+              "digest": "md5:" + 32 * "0", "etag": 32 * "0"} for n in range(count))
+    end = {"kind": "end", "studies": 1, "files": count, "bytes": 5 * count}
+    return seal(path, [head, {"kind": "study", **place}, *files, end])
+
+
+@pytest.mark.measures
+def test_memory_of_a_large_manifest(tmp_path):
+    """Files are read one by one: a million lines take what a thousand do, but for a few bytes each."""
+    def peak(count):
+        sealed = large_manifest(tmp_path / f"{count}.jsonl", count)
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        process = subprocess.Popen([program(), "verify", "--quiet", "--manifest", sealed, tmp_path / "empty"],
+                                   env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert f"missing here: {count}" in process.stderr.read().decode()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == SOME_FAILED
+        return used.ru_maxrss
+    assert peak(50000) < peak(1000) + 8 * 1024, "kilobytes"

@@ -81,6 +81,7 @@ def test_the_report_of_an_upload(cloud, igtcloud, name, tmp_path):
     assert items(done, kind="study")[0]["status"] == "IGT_E_SOME_FAILED"
     assert items(done, kind="other")[0]["path"] == shown(up / name / "stray")
     assert done.summary["status"] == "IGT_E_SOME_FAILED" and done.summary["studiesCreated"] == 1
+    assert done.summary["error"] == "1 file and 1 study failed; everything else succeeded"
     cloud.clear()
     done = igtcloud.run("upload", "--json", "--report", report, up, "up")
     files = check(done, report)
@@ -100,6 +101,9 @@ def test_the_report_of_a_download(cloud, igtcloud, tmp_path):
     assert a["local"] == shown(out / "i/s/a") and a["key"].endswith("/files/a")
     assert ":" in a["digest"] and a["verified"]
     assert files["b"]["result"] == "failed" and done.summary["filesIncomplete"] == 1
+    assert done.summary["error"] == "1 file and 1 study failed; everything else succeeded"
+    nothing = igtcloud.run("download", "--json", "--include", "b", tmp_path / "none", "down", status=SOME_FAILED)
+    assert nothing.summary["error"] == "1 file and 1 study failed"  # there is nothing else
     cloud.clear()
     done = igtcloud.run("download", "--json", "--report", report, out, "down")
     assert {n: i["result"] for n, i in check(done, report).items()} == {

@@ -58,8 +58,14 @@ def on_screen(cloud, home, *command):
 @pytest.mark.parametrize("command", [
     ("csv", "-", "evil"), ("csv", "--files", "-", "evil"), ("ls", "evil/i"), ("ls", "--json", "evil/i"),
     ("api", "GET", "data/projects"), ("manifest", "evil"), ("download", "--dry-run", "--no-progress", "OUT", "evil"),
-    ("download", "--json", "OUT", "evil"), ("verify", "--no-progress", "OUT", "evil")])
+    ("download", "--json", "OUT", "evil"), ("verify", "--no-progress", "OUT", "evil"), ("find", "--no-progress", "evil"),
+    ("find", "--no-progress", "--json", "evil"), ("tree", "--no-progress", "evil"), ("tree", "--no-progress", "--json", "evil"), ("du", "--no-progress", "--by", "study", "evil"),
+    ("du", "--no-progress", "--by", "study", "--json", "evil"), ("ls", "--no-progress", "-l", "evil/i"), ("sync", "--no-progress", "--dry-run", "igt:evil", "OUT"),
+    ("sync", "--no-progress", "igt:evil", "OUT"), ("upload", "--dry-run", "--no-progress", "OUT", "evil")])
 def test_names_do_nothing_to_a_terminal(cloud, home, out, command):
+    if command[0] == "upload":
+        (out / "i" / EVIL).mkdir(parents=True)
+        (out / "i" / EVIL / EVIL).write_text("y")
     text = on_screen(cloud, home, *[str(out) if a == "OUT" else a for a in command])
     assert text and [c for c in BAD if c in text] == []
 

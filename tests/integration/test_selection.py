@@ -41,6 +41,8 @@ SEED = seed(
                    "patient": {"patientId": "P2", "patientName": "P2"}}),
         name="labels", projectTypeName="Annotation"),
     epd(institute("lab", {"name": "case"}), name="epd"),
+    igt(institute("lab", patient_study("P1", "none", raw={"createdOn": None, "lastUpdatedOn": None}),
+                  patient_study("P2", "old", raw={"createdOn": OLD, "lastUpdatedOn": OLD})), name="undated"),
     igt(institute("in"), institute("other"), name="up"))
 
 
@@ -346,3 +348,13 @@ def test_upload_since_the_last_complete_run(igtcloud, home, up):
     later = time.time() + 200
     os.utime(up / "in/B---1/a.txt", (later, later))
     assert upload() == {"B/1"}
+
+
+@pytest.mark.parametrize("options", [["--modified-since", "2024-06-01"], ["--modified-until", "2023-06-01"]])
+@pytest.mark.parametrize("command", [["ls"], ["find"], ["du"], ["download"]])
+def test_studies_without_a_date_of_change_are_reported(igtcloud, out, command, options):
+    """They pass, and the note says so."""
+    place = ["undated"] if command != ["download"] else [out, "undated"]
+    done = igtcloud.run(*command, *place, *options)
+    assert "1 study has no date and passed the date filter" in done.err
+    assert selected(igtcloud, *options, project="undated") == ["lab/P1/none"]
