@@ -3,12 +3,7 @@
  * failed for good is moved to failed/ with a .reason file beside it. Both are renames within a file
  * system, so a study is always in exactly one place. A program that still writes to a study does
  * not notice the rename, so the study is checked again afterwards, and moved back if something was
- * written meanwhile. A deletion begins with a rename to .igtcloud-station/deleting/DEPTH.NUMBER,
- * where the study is checked, and a second one to deleting/verified.NUMBER: from there on it is
- * only deleted. The next start moves back what it finds in the former, which is whole, and deletes
- * the latter, of which some may be gone: without its study.json the rest would be uploaded to
- * another study. DEPTH is the number of folders in the study's path, so that two studies of the
- * same name are never merged.
+ * written meanwhile. Deletions are trash.c's.
  *
  * In done/, only studies that this station has verified and moved there are ever deleted (--quota,
  * --keep, --min-free), and only if they have not changed since. */
@@ -18,45 +13,23 @@
 
 #include "station/station.h"
 
-#define PATH_SIZE 8192
-#define TRASH ".igtcloud-station/deleting"
-#define VERIFIED "verified."
+#define PATH_SIZE TRASH_PATH
 #define SUFFIXES 1000
 #define AGAIN_MS 60000
 
 /* ---- moving ---- */
 
-/* Both below folders of ours, but others may write there, too: no link is followed. False: errno.
+/* A study of the same name may have been there before: "NAME.2". out: where it is now, below root.
  */
-static bool rename_below(const char *from_root, const char *from, const char *to_root,
-                         const char *to) {
-  const char *old_name, *new_name;
-  int old_dir = tree_open_above(from_root, from, false, &old_name), error;
-  int new_dir = old_dir >= 0 ? tree_open_above(to_root, to, true, &new_name) : -1;
-  bool good = new_dir >= 0 && igt__os_rename_new(old_dir, old_name, new_dir, new_name) == 0;
-
-  error = errno;
-  if (old_dir >= 0)
-    igt__os_close(old_dir);
-  if (new_dir >= 0)
-    igt__os_close(new_dir);
-  errno = error;
-  return good;
-}
-
-/* A study of the same name may have been there before: "NAME.2". folder: below root. out: where it
- * is now, below root. */
-static bool move_to(const study *s, const char *root, const char *folder, char out[PATH_SIZE]) {
-  const char *slash = *folder ? "/" : "";
-
+static bool move_to(const study *s, const char *root, char out[PATH_SIZE]) {
   for (int i = 1; i < SUFFIXES; i++) {
-    int n = i == 1 ? snprintf(out, PATH_SIZE, "%s%s%s", folder, slash, s->path)
-                   : snprintf(out, PATH_SIZE, "%s%s%s.%d", folder, slash, s->path, i);
+    int n = i == 1 ? snprintf(out, PATH_SIZE, "%s", s->path)
+                   : snprintf(out, PATH_SIZE, "%s.%d", s->path, i);
     if (n >= PATH_SIZE) {
       errno = ENAMETOOLONG;
       return false;
     }
-    if (rename_below(s->in->path, s->path, root, out))
+    if (tree_rename(s->in->path, s->path, root, out))
       return true;
     if (errno != EEXIST && errno != ENOTEMPTY)
       return false;
@@ -64,112 +37,8 @@ static bool move_to(const study *s, const char *root, const char *folder, char o
   return false;
 }
 
-static int depth_of(const char *path) {
-  int depth = 1;
-
-  for (; *path; path++)
-    depth += *path == '/';
-  return depth;
-}
-
-/* Into a new folder, in which it keeps its name. */
-static bool move_to_trash(const study *s, char out[PATH_SIZE]) {
-  char folder[64];
-  const char *name = folder + strlen(TRASH "/");
-  int trash = tree_open(s->in->path, TRASH, true), error;
-  bool moved = false;
-
-  if (trash < 0)
-    return false;
-  for (int i = 1; i < SUFFIXES; i++) {
-    (void)snprintf(folder, sizeof folder, TRASH "/%d.%d", depth_of(s->path), i);
-    if (igt__os_mkdirat(trash, name, 0700) == 0) {
-      moved = move_to(s, s->in->path, folder, out);
-      error = errno;
-      if (!moved)
-        (void)igt__os_rmdirat(trash, name);
-      errno = error;
-      break;
-    }
-    if (errno != EEXIST)
-      break;
-  }
-  error = errno;
-  igt__os_close(trash);
-  errno = error;
-  return moved;
-}
-
-/* What the folder `name` contains, where `to` has nothing of that name; folders of `depth` levels
- * are merged. False: something stays. */
-static bool bring_back(int above, const char *name, int to, int depth) {
-  int fd = tree_step(above, name, false), into, error = 0;
-  igt__os_dir *dir = fd >= 0 ? igt__os_dir_take(fd) : NULL;
-  bool all = dir != NULL;
-  const char *e;
-
-  while (dir && (e = igt__os_dir_next(dir, NULL, &error)) != NULL) {
-    if (igt__os_rename_new(fd, e, to, e) == 0)
-      continue;
-    into = errno == EEXIST && depth > 1 ? tree_step(to, e, false) : -1;
-    all = into >= 0 && bring_back(fd, e, into, depth - 1) && all;
-    if (into >= 0)
-      igt__os_close(into);
-  }
-  if (dir)
-    igt__os_dir_close(dir);
-  return igt__os_rmdirat(above, name) == 0 && all;
-}
-
-static void recover_one(const watched *w, int trash, const char *name, int to, int depth) {
-  if (bring_back(trash, name, to, depth))
-    station_log(PRIORITY_NOTICE, "recovered", NULL,
-                "the station stopped before it deleted a study: moved it back from %s/" TRASH
-                "/%s to %s, where it is verified again",
-                w->path, name, w->path);
-  else
-    station_log(PRIORITY_ERROR, "stuck", NULL,
-                "%s/" TRASH "/%s contains a study whose deletion was interrupted, and cannot be "
-                "moved back: move it to %s yourself",
-                w->path, name, w->path);
-}
-
-/* The rest of a study that was checked before its deletion began. */
-static void delete_rest(const watched *w, const char *name) {
-  char path[PATH_SIZE];
-
-  (void)snprintf(path, sizeof path, TRASH "/%s", name);
-  if (tree_remove(w->path, path))
-    station_log(PRIORITY_NOTICE, "recovered", NULL,
-                "deleted the rest of a verified study, whose deletion was interrupted");
-  else
-    station_log(PRIORITY_WARNING, "stuck", NULL,
-                "cannot delete all of %s/%s, the rest of a verified study: %s", w->path, path,
-                strerror(errno));
-}
-
-void policy_recover(const watched *w) {
-  int to = tree_open(w->path, "", false), trash = tree_open(w->path, TRASH, false), error;
-  igt__os_dir *dir = trash >= 0 ? igt__os_dir_open(trash) : NULL;
-  const char *name;
-
-  while (dir && (name = igt__os_dir_next(dir, NULL, &error)) != NULL) {
-    int depth = (int)strtol(name, NULL, 10);
-    if (depth >= 1)
-      recover_one(w, trash, name, to, depth);
-    else if (strncmp(name, VERIFIED, strlen(VERIFIED)) == 0)
-      delete_rest(w, name);
-  }
-  if (dir)
-    igt__os_dir_close(dir);
-  if (trash >= 0)
-    igt__os_close(trash);
-  if (to >= 0)
-    igt__os_close(to);
-}
-
 static void move_back(const study *s, const char *root, const char *from) {
-  if (!rename_below(root, from, s->in->path, s->path))
+  if (!tree_rename(root, from, s->in->path, s->path))
     station_log(PRIORITY_ERROR, "stuck", s,
                 "%s cannot be moved back from %s/%s: %s: move it back yourself", s->path, root,
                 from, strerror(errno));
@@ -229,56 +98,12 @@ static bool is_same_study(const char *root, const char *path, const study *s) {
          tree_same(&state, &s->tree);
 }
 
-/* Removes folders above it that are empty now, of so many levels. */
-static void remove_empty(const char *root, const char *path, int levels) {
-  char above[PATH_SIZE];
-  const char *name;
-
-  (void)snprintf(above, sizeof above, "%s", path);
-  for (char *slash; levels > 0 && (slash = strrchr(above, '/')) != NULL; levels--) {
-    *slash = '\0';
-    int dir = tree_open_above(root, above, false, &name);
-    bool removed = dir >= 0 && igt__os_rmdirat(dir, name) == 0;
-    if (dir >= 0)
-      igt__os_close(dir);
-    if (!removed)
-      return;
-  }
-}
-
-/* path: in the trash, below the watched folder. out: what there is to be deleted. */
-static bool mark_verified(const watched *w, const char *path, char out[PATH_SIZE]) {
-  size_t n = strlen(TRASH "/");
-  char folder[PATH_SIZE];
-
-  n += strcspn(path + n, "/");
-  (void)snprintf(folder, sizeof folder, "%.*s", (int)n, path);
-  for (int i = 1; i < SUFFIXES; i++) {
-    (void)snprintf(out, PATH_SIZE, TRASH "/" VERIFIED "%d", i);
-    if (rename_below(w->path, folder, w->path, out))
-      return true;
-    if (errno != EEXIST && errno != ENOTEMPTY)
-      return false;
-  }
-  return false;
-}
-
-/* What an error leaves is deleted at the next start. */
-static void delete_now(const study *s, const char *path) {
-  if (!tree_remove(s->in->path, path))
-    station_log(PRIORITY_WARNING, "stuck", s,
-                "cannot delete all of %s/%s: %s; it will be deleted at "
-                "the next start",
-                s->in->path, path, strerror(errno));
-}
-
-/* Out of the trash, which has a folder for each study. */
 static void undo_move(const station *st, const study *s, const char *root, const char *from) {
   int error = errno;
 
   move_back(s, root, from);
   if (st->config.delete_done)
-    remove_empty(root, from, depth_of(s->path));
+    trash_leave(s, from);
   errno = error;
 }
 
@@ -292,25 +117,25 @@ static void keep(watched *w, const study *s, const char *path) {
 bool policy_finish(station *st, study *s) {
   watched *w = s->in;
   const char *root = st->config.delete_done ? w->path : w->done;
-  char now[PATH_SIZE], marked[PATH_SIZE];
+  char now[PATH_SIZE], sealed[PATH_SIZE];
   tree_state state;
 
   if (!tree_look(w->path, s->path, &state))
     return errno == ENOENT ? (leave(st, s), false) : cannot_move(s, "read");
   if (!tree_same(&state, &s->tree) || tree_is_written(w->path, s->path))
     return settle_again(st, s, "was written to during its upload");
-  if (st->config.delete_done ? !move_to_trash(s, now) : !move_to(s, root, "", now))
+  if (st->config.delete_done ? !trash_take(s, now) : !move_to(s, root, now))
     return cannot_move(s, st->config.delete_done ? "deleted" : "moved to done");
   if (!is_same_study(root, now, s)) {
     undo_move(st, s, root, now);
     return settle_again(st, s, "was written to while it was moved");
   }
-  if (st->config.delete_done && !mark_verified(w, now, marked)) {
+  if (st->config.delete_done && !trash_seal_taken(w, now, sealed)) {
     undo_move(st, s, root, now);
     return cannot_move(s, "deleted");
   }
   if (st->config.delete_done)
-    delete_now(s, marked);
+    trash_delete(w, sealed);
   else
     keep(w, s, now);
   report_done(st, s);
@@ -384,7 +209,7 @@ static bool write_reason(const station *st, const study *s, const char *now) {
 void policy_fail(station *st, study *s) {
   char now[PATH_SIZE];
 
-  if (!move_to(s, s->in->failed, "", now)) {
+  if (!move_to(s, s->in->failed, now)) {
     (void)cannot_move(s, "moved to failed");
     if (s->state != STUDY_SETTLING) /* it was not sent */
       s->state = STUDY_READY;
@@ -405,28 +230,49 @@ uint64_t policy_free_bytes(const watched *w) {
   return os_free_bytes(w->path);
 }
 
-/* The oldest, which is the first. Its path is below done/: store.c reads no others. */
-static void delete_kept(station *st, watched *w) {
+/* What is known of the oldest is given up. */
+static bool forget_oldest(watched *w) {
+  store_unkeep(w, 0);
+  return true;
+}
+
+/* Of one study, or of the disk: then none of the others could be deleted. */
+static bool cannot_delete(watched *w, const kept *k) {
+  int error = errno;
+
+  if (w->delete_errno != error)
+    station_log(PRIORITY_ERROR, "stuck", NULL, "cannot delete %s: %s", k->path, strerror(error));
+  if (error != EROFS && error != ENOSPC && error != EIO && error != EMFILE)
+    return forget_oldest(w);
+  w->delete_errno = error;
+  return false;
+}
+
+/* The oldest, which is the first. Its path is below done/: store.c reads no others. False: not
+ * now. */
+static bool delete_kept(station *st, watched *w) {
   const kept *k = &w->kept[0];
   const char *path = k->path + strlen(w->done) + 1;
+  char sealed[TRASH_PATH];
   tree_state state;
 
-  if (!tree_look(w->done, path, &state)) {
-    store_unkeep(w, 0); /* somebody else has deleted it */
-    return;
-  }
+  if (!tree_look(w->done, path, &state))
+    return errno == ENOENT ? forget_oldest(w) /* somebody else has deleted it */
+                           : cannot_delete(w, k);
   if (!tree_same(&state, &k->tree)) {
     station_log(PRIORITY_NOTICE, "kept", NULL,
                 "%s was changed after its upload, and is not deleted", k->path);
-  } else if (tree_remove(w->done, path)) {
-    station_log(PRIORITY_INFO, "deleted", NULL, "deleted %s, which was uploaded and verified",
-                k->path);
-    st->totals.deleted++;
-    remove_empty(w->done, path, 1); /* of an institute or a patient */
-  } else {
-    station_log(PRIORITY_ERROR, "stuck", NULL, "cannot delete %s: %s", k->path, strerror(errno));
+    return forget_oldest(w);
   }
-  store_unkeep(w, 0);
+  if (!trash_seal(w, w->done, path, sealed))
+    return cannot_delete(w, k);
+  w->delete_errno = 0;
+  trash_delete(w, sealed);
+  station_log(PRIORITY_INFO, "deleted", NULL, "deleted %s, which was uploaded and verified",
+              k->path);
+  st->totals.deleted++;
+  tree_remove_empty(w->done, path, 1); /* of an institute or a patient */
+  return forget_oldest(w);
 }
 
 static bool has_to_go(const station *st, const watched *w) {
@@ -442,10 +288,8 @@ void policy_tidy(station *st) {
 
   for (size_t i = 0; i < st->root_count; i++) {
     watched *w = &st->roots[i];
-    while (w->kept_count && has_to_go(st, w)) {
-      delete_kept(st, w);
+    while (w->kept_count && has_to_go(st, w) && delete_kept(st, w))
       os_manager_alive();
-    }
     low |= st->config.min_free && policy_free_bytes(w) < st->config.min_free;
   }
   if (low && !st->disk_warned) {

@@ -528,7 +528,7 @@ static bool open_roots(station *st) {
     if (!is_apart(st, path) || !store_open(&st->roots[i], path, s))
       return false;
     st->root_count = i + 1;
-    policy_recover(&st->roots[i]);
+    trash_recover(st, &st->roots[i]);
   }
   return true;
 }

@@ -11,6 +11,7 @@
  *   store.c           the lock of a watched folder, and what has to survive a restart
  *   batch.c           uploads and verifies some studies at a time
  *   policy.c          moves or deletes what was verified, moves aside what failed, frees disk
+ *   trash.c           deletes in a way that the next start can finish
  *   session.c         the client, who is signed in, when the key expires
  *   notify.c          what manages it, and the log
  *   metrics.c, status.c, hook.c   what others see of it
@@ -25,7 +26,8 @@
 #include "cli.h"
 
 #define STATION_ROOTS 16
-#define STATION_PATH 4096 /* bytes of a path: Linux' most */
+#define STATION_FOLDER ".igtcloud-station" /* in each watched folder */
+#define STATION_PATH 4096                  /* bytes of a path: Linux' most */
 #define STATION_BATCHES 3
 #define STATION_BATCH 32 /* studies of one transfer */
 /* Studies that were written together become ready together, within the time that it takes to look
@@ -75,11 +77,16 @@ int tree_open(const char *root, const char *path, bool make);
 int tree_step(int dir, const char *name, bool make);
 /* The folder that contains path, as tree_open; *name: the last component. */
 int tree_open_above(const char *root, const char *path, bool make, const char **name);
+/* Both below folders of ours, but others may write there, too: no link is followed. False: errno;
+ * EEXIST if there is something of that name. */
+bool tree_rename(const char *from_root, const char *from, const char *to_root, const char *to);
 /* False: errno; *ended is what fn returned. ENOENT: the folder itself is gone. */
 bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended);
 bool tree_look(const char *root, const char *path, tree_state *out);
 bool tree_same(const tree_state *a, const tree_state *b);
 bool tree_remove(const char *root, const char *path);
+/* The folders above path that are empty now, of so many levels. */
+void tree_remove_empty(const char *root, const char *path, int levels);
 /* Of a file that a program renames once it is complete. */
 bool tree_is_partial(const char *name);
 /* Of files and folders that systems and NAS boxes leave in every folder: those of
@@ -157,6 +164,7 @@ typedef struct watched {
   struct kept *kept; /* studies in done/, which may be deleted */
   size_t kept_count, kept_space;
   uint64_t kept_bytes;
+  int delete_errno; /* why none of them can be deleted, as the log has it; 0: they can */
   struct tried *tried;
   size_t tried_count, tried_space;
 } watched;
@@ -264,11 +272,25 @@ void batch_cancel_all(station *st);
 bool policy_finish(station *st, study *s);
 /* Gives up: moves it to failed/ with a .reason file. */
 void policy_fail(station *st, study *s);
-/* At the start: studies whose deletion was interrupted come back. */
-void policy_recover(const watched *w);
 /* Deletes the oldest of done/ where the settings ask for it. */
 void policy_tidy(station *st);
 uint64_t policy_free_bytes(const watched *w);
+
+/* ---- trash.c ---- */
+
+#define TRASH_PATH (2 * STATION_PATH)
+/* Moves a study out of the watched folder, to be checked and deleted. out: where it is now, below
+ * the watched folder. False: errno. */
+bool trash_take(const study *s, char out[TRASH_PATH]);
+/* It was moved back from path: removes the folders in which it was. */
+void trash_leave(const study *s, const char *path);
+/* From here on what is at root/path is only deleted, also by a later station. out: for
+ * trash_delete(). False: errno. */
+bool trash_seal(const watched *w, const char *root, const char *path, char out[TRASH_PATH]);
+bool trash_seal_taken(const watched *w, const char *path, char out[TRASH_PATH]);
+void trash_delete(const watched *w, const char *sealed);
+/* At the start: finishes what an earlier station began. */
+void trash_recover(const station *st, const watched *w);
 
 /* ---- notify.c ---- */
 

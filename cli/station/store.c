@@ -19,7 +19,7 @@
 
 #include "station/station.h"
 
-#define FOLDER ".igtcloud-station"
+#define FOLDER STATION_FOLDER
 #define PATH_MAX_BYTES 8192
 /* Studies in done/ that can be deleted by the settings: of older ones the record is given up, so
  * that years without such settings do not fill the memory. */

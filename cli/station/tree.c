@@ -125,6 +125,21 @@ int tree_open_above(const char *root, const char *path, bool make, const char **
   return open_below(root, path, slash ? (size_t)(slash - path) : 0, make);
 }
 
+bool tree_rename(const char *from_root, const char *from, const char *to_root, const char *to) {
+  const char *old_name, *new_name;
+  int old_dir = tree_open_above(from_root, from, false, &old_name), error;
+  int new_dir = old_dir >= 0 ? tree_open_above(to_root, to, true, &new_name) : -1;
+  bool good = new_dir >= 0 && igt__os_rename_new(old_dir, old_name, new_dir, new_name) == 0;
+
+  error = errno;
+  if (old_dir >= 0)
+    igt__os_close(old_dir);
+  if (new_dir >= 0)
+    igt__os_close(new_dir);
+  errno = error;
+  return good;
+}
+
 bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended) {
   walk *w = malloc(sizeof *w);
   int fd = w ? tree_open(root, path, false) : -1;
@@ -237,4 +252,20 @@ bool tree_remove(const char *root, const char *path) {
   if (dir >= 0)
     igt__os_close(dir);
   return good;
+}
+
+void tree_remove_empty(const char *root, const char *path, int levels) {
+  char above[PATH_SIZE];
+  const char *name;
+
+  (void)snprintf(above, sizeof above, "%s", path);
+  for (char *slash; levels > 0 && (slash = strrchr(above, '/')) != NULL; levels--) {
+    *slash = '\0';
+    int dir = tree_open_above(root, above, false, &name);
+    bool removed = dir >= 0 && igt__os_rmdirat(dir, name) == 0;
+    if (dir >= 0)
+      igt__os_close(dir);
+    if (!removed)
+      return;
+  }
 }

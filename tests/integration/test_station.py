@@ -349,16 +349,40 @@ def test_what_filters_leave_out_is_never_deleted(station, deletes, leaves_out):
 def test_a_deletion_that_was_interrupted(station, cloud):
     """What the end of the machine left half deleted comes back, and never into another study."""
     s = station("--when-done", "delete")
-    put(s.folder, {"lab/two/b": "new", ".igtcloud-station/deleting/2.1/lab/one/a": "a",
-                   ".igtcloud-station/deleting/2.2/lab/two/b": "old",
-                   ".igtcloud-station/deleting/2.2/lab/two/c": "old",
-                   ".igtcloud-station/deleting/2.3/lab": None})
+    put(s.folder, {"lab/two/b": "new", ".igtcloud-station/deleting/whole.2.1/lab/one/a": "a",
+                   ".igtcloud-station/deleting/whole.2.2/lab/two/b": "old",
+                   ".igtcloud-station/deleting/whole.2.2/lab/two/c": "old",
+                   ".igtcloud-station/deleting/whole.2.3/lab": None})
     s.once()
     s.place().is_whole("one", {"a": b"a"})
     s.place().is_whole("two", {"b": b"new"})
     left = s.folder / ".igtcloud-station/deleting"
-    assert [p.name for p in left.iterdir()] == ["2.2"] and "2.2 contains a study" in s.log
-    assert (left / "2.2/lab/two/c").read_text() == "old"
+    assert [p.name for p in left.iterdir()] == ["whole.2.2"] and "whole.2.2 contains a study" in s.log
+    assert (left / "whole.2.2/lab/two/c").read_text() == "old"
+
+
+def test_a_deletion_that_an_older_station_began(station, cloud):
+    """Of which some files may be gone, and with study.json the name: it is no new study, and named at each start."""
+    s = station("--when-done", "delete")
+    deleting = s.folder / ".igtcloud-station/deleting"
+    put(deleting, {"2.1/lab/one/a": "a", "3.7/lab": None})
+    put(s.folder, {"lab/two/b": "b"})
+    for n in (1, 2):
+        s.once()
+        assert s.log.count(f"{deleting}/2.1 contains a study that an older version began to delete") == n
+    assert [p.name for p in deleting.iterdir()] == ["2.1"] and s.place().names() == ["two"]
+    assert f"(igtcloud verify '{deleting}/2.1' '{s.project}')" in s.log
+
+
+def test_the_advice_for_an_older_stations_deletion_works(station, igtcloud):
+    s = station("--when-done", "delete")
+    put(s.folder, {"lab/one/a": "a"})
+    s.once()
+    rest = s.folder / ".igtcloud-station/deleting/2.1"
+    put(rest, {"lab/one/a": "a"})
+    assert "1 identical file" in igtcloud.run("verify", rest, s.project).err
+    put(rest, {"lab/one/b": "b"})
+    igtcloud.run("verify", rest, s.project, status=SOME_FAILED)
 
 
 def test_the_rest_of_a_deleted_study_is_never_uploaded(station, cloud):
@@ -386,6 +410,34 @@ def test_killed_while_it_deletes(station, cloud):
     s.once()
     s.place().is_whole("real", files)
     assert s.place().names() == ["real"] and s.tree() == {} and list(trash.iterdir()) == []
+
+
+def killed_while_it_deletes_from_done(s, *options):
+    """Once the first of many files is gone."""
+    n = 1000
+    put(s.folder, {"lab/scan/study.json": '{"name": "scan"}', **{f"lab/scan/{i:04}": "x" for i in range(n)}})
+    s.once()
+    scan = s.folder / "done/lab/scan"
+    assert len(os.listdir(scan)) == n + 1
+    s.start(*options)
+    end = time.monotonic() + 60
+    with contextlib.suppress(FileNotFoundError):
+        while len(os.listdir(scan)) > n:
+            assert s.process.poll() is None and time.monotonic() < end, s.log
+    s.stop(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("limit", [("--quota", "1"), ("--keep", "1s"), ("--min-free", "1000T")])
+def test_killed_while_it_deletes_from_done(station, cloud, limit):
+    """The next start finishes it, with or without the option."""
+    s = station()
+    killed_while_it_deletes_from_done(s, *limit)
+    cloud.clear()
+    s.once()
+    assert s.tree() == {} and list((s.folder / ".igtcloud-station/deleting").iterdir()) == []
+    assert "was changed after its upload" not in s.log and not cloud.requests(method="PUT")
+    s.once(*limit)
+    assert "was changed after its upload" not in s.log and s.place().names() == ["scan"]
 
 
 def test_done_below_an_institute(station, cloud):
