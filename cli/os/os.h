@@ -100,6 +100,10 @@ typedef struct os_waiting {
 void os_wait(os_waiting *v, size_t n, int ms);
 /* Milliseconds since some time; goes on while the machine sleeps. */
 int64_t os_boot_ms(void);
+/* A name of the time since the machine was started, without spaces, by which another process knows
+ * whether it has the same os_boot_ms(). False: unknown. */
+#define OS_BOOT_ID 64
+bool os_boot_id(char out[OS_BOOT_ID]);
 
 /* To stop or to read the configuration again: signals, or the controls of a service. */
 os_source os_requests_open(void); /* OS_NO_SOURCE: errno */

@@ -111,7 +111,7 @@ static void keep(watched *w, const study *s, const char *path) {
   char full[PATH_SIZE + STATION_PATH];
 
   (void)snprintf(full, sizeof full, "%s/%s", w->done, path);
-  store_keep(w, full, station_wall(), &s->tree);
+  store_keep(w, full, &s->tree);
 }
 
 bool policy_finish(station *st, study *s) {
@@ -278,7 +278,7 @@ static bool delete_kept(station *st, watched *w) {
 static bool has_to_go(const station *st, const watched *w) {
   const station_config *c = &st->config;
 
-  return (c->keep_s && w->kept[0].at + c->keep_s < station_wall()) ||
+  return (c->keep_s && store_time(w) - w->kept[0].at > c->keep_s) ||
          (c->quota && w->kept_bytes > c->quota) ||
          (c->min_free && policy_free_bytes(w) < c->min_free);
 }
@@ -288,6 +288,7 @@ void policy_tidy(station *st) {
 
   for (size_t i = 0; i < st->root_count; i++) {
     watched *w = &st->roots[i];
+    store_tick(w);
     while (w->kept_count && has_to_go(st, w) && delete_kept(st, w))
       os_manager_alive();
     low |= st->config.min_free && policy_free_bytes(w) < st->config.min_free;

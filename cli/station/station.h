@@ -167,28 +167,44 @@ typedef struct watched {
   int delete_errno; /* why none of them can be deleted, as the log has it; 0: they can */
   struct tried *tried;
   size_t tried_count, tried_space;
+  /* The time of the records, see store.c: time_s at time_ms, which is station_now()'s. */
+  int64_t time_s, time_ms;
+  int64_t time_put; /* in the log, at this station_now() */
+  bool time_known;  /* by an earlier station */
 } watched;
 
 /* A study that was verified and moved to done/. */
 typedef struct kept {
   char *path; /* absolute */
-  int64_t at;
+  int64_t at; /* of store_time() */
   tree_state tree;
 } kept;
 
 /* Locks the folder and reads what an earlier station left. False: reported. */
 bool store_open(watched *w, const char *path, const settings *s);
 void store_close(watched *w);
+/* Now and then: writes what could not be written, and that time passes. */
+void store_tick(watched *w);
+/* Seconds: the difference between two has certainly passed in between. */
+int64_t store_time(const watched *w);
 /* Before an upload begins: that it did, and how often. */
 void store_begin(watched *w, const study *s);
 /* An attempt ended: the study is uploaded, or waits for another one. */
 void store_end(watched *w, const study *s);
 /* It is gone from here. */
 void store_forget(watched *w, const char *path);
-void store_keep(watched *w, const char *path, int64_t at, const tree_state *state);
+void store_keep(watched *w, const char *path, const tree_state *state);
 void store_unkeep(watched *w, size_t i);
 /* What an earlier station knew of it: attempts, crashes. */
 void store_recall(const watched *w, study *s);
+
+/* ---- state.c: a line of the state file ---- */
+
+/* Digits and a space, behind which *text is then. False: no such, or more than most. */
+bool state_number(char **text, int base, uint64_t most, uint64_t *out);
+/* The rest of the line, decoded in place. False: it is damaged, or nothing. */
+bool state_path(char *text);
+void state_put_path(FILE *out, const char *path); /* and the end of the line */
 
 /* ---- watch.c ---- */
 

@@ -8,6 +8,12 @@
  *   F path                       the study has left the folder
  *   K time files bytes hash path the study was verified and is now at path, in done/
  *   U path                       it was deleted from there
+ *   T time uptime boot           the time of the K records, and the uptime (ms) of the machine then
+ *
+ * That time is no clock's: it counts the seconds that have certainly passed, so that a clock that
+ * jumps makes no study old enough for --keep. It began with the wall clock's, goes on with the
+ * uptime, and stands still from the end of a station to the next start of the machine. Where a file
+ * has no T, an older station wrote the wall clock's: then all studies are as old as the first T.
  *
  * The log is rewritten at the start and when it has grown, and appended to otherwise. It is a hint:
  * without it (on a full disk) attempts are counted anew, and studies in done/ stay there. Uploaded
@@ -25,6 +31,12 @@
  * that years without such settings do not fill the memory. */
 #define KEPT_MOST 50000
 #define REWRITE_AT 4096 /* records, beside those that are needed */
+/* Of a damaged line no larger numbers are taken: sums of them do not overflow. */
+#define TIME_MOST ((uint64_t)1 << 60)
+#define BYTES_MOST (UINT64_MAX / KEPT_MOST)
+#define ATTEMPTS_MOST 1000000
+#define TIME_AGAIN_MS 3600000 /* so much of it is lost with the power */
+#define TIME_WITH_KEPT_MS 60000
 
 typedef struct tried {
   char *path;
@@ -83,9 +95,19 @@ static void drop_tried(watched *w, const char *path) {
   *t = w->tried[--w->tried_count];
 }
 
+/* The others stay in the order of their time. */
+static void drop_kept(watched *w, size_t i) {
+  w->kept_bytes -= w->kept[i].tree.bytes;
+  free(w->kept[i].path);
+  memmove(w->kept + i, w->kept + i + 1, (w->kept_count - i - 1) * sizeof *w->kept);
+  w->kept_count--;
+}
+
 static void add_kept(watched *w, const char *path, int64_t at, const tree_state *state) {
   void *v = w->kept;
 
+  if (w->kept_count >= KEPT_MOST)
+    drop_kept(w, 0);
   if (!reserve(&v, &w->kept_space, w->kept_count, sizeof *w->kept))
     return;
   w->kept = v;
@@ -97,14 +119,6 @@ static void add_kept(watched *w, const char *path, int64_t at, const tree_state 
   w->kept_bytes += state->bytes;
 }
 
-/* The others stay in the order of their time. */
-static void drop_kept(watched *w, size_t i) {
-  w->kept_bytes -= w->kept[i].tree.bytes;
-  free(w->kept[i].path);
-  memmove(w->kept + i, w->kept + i + 1, (w->kept_count - i - 1) * sizeof *w->kept);
-  w->kept_count--;
-}
-
 static void drop_kept_path(watched *w, const char *path) {
   for (size_t i = 0; i < w->kept_count; i++)
     if (strcmp(w->kept[i].path, path) == 0) {
@@ -114,33 +128,6 @@ static void drop_kept_path(watched *w, const char *path) {
 }
 
 /* ---- lines ---- */
-
-/* A path may contain line ends. */
-static void put_path(FILE *out, const char *path) {
-  for (const unsigned char *p = (const unsigned char *)path; *p; p++)
-    if (*p < ' ' || *p == '%' || *p == 0x7f)
-      fprintf(out, "%%%02x", *p);
-    else
-      putc(*p, out);
-  putc('\n', out);
-}
-
-static bool take_path(char *text) {
-  char *to = text;
-
-  for (const char *from = text; *from; from++, to++) {
-    unsigned byte;
-    *to = *from;
-    if (*from != '%')
-      continue;
-    if (sscanf(from + 1, "%2x", &byte) != 1 || byte == 0)
-      return false;
-    *to = (char)byte;
-    from += 2;
-  }
-  *to = '\0';
-  return *text != '\0';
-}
 
 /* Of a copied or moved folder, or of whoever could write the log, other paths: not ours to delete.
  */
@@ -155,69 +142,131 @@ static bool is_below_done(const watched *w, const char *path) {
   return true;
 }
 
-static void take_kept(watched *w, char *text) {
+static bool take_kept(watched *w, char *text) {
   tree_state state = {.files = 0};
-  int64_t at;
-  int n = 0;
+  uint64_t at;
 
-  if (sscanf(text, "%" SCNd64 " %" SCNu64 " %" SCNu64 " %" SCNx64 " %n", &at, &state.files,
-             &state.bytes, &state.hash, &n) == 4 &&
-      n && take_path(text + n) && is_below_done(w, text + n))
-    add_kept(w, text + n, at, &state);
+  if (!state_number(&text, 10, TIME_MOST, &at) ||
+      !state_number(&text, 10, BYTES_MOST, &state.files) ||
+      !state_number(&text, 10, BYTES_MOST, &state.bytes) ||
+      !state_number(&text, 16, UINT64_MAX, &state.hash) || !state_path(text))
+    return false;
+  if (is_below_done(w, text))
+    add_kept(w, text, w->time_known ? (int64_t)at : INT64_MAX, &state);
+  return true;
 }
 
-static void take_line(watched *w, char *text) {
-  unsigned attempts, crashes;
-  int n = 0;
+static bool take_tried(watched *w, char *text, bool active) {
+  uint64_t attempts, crashes;
 
-  if (text[0] && text[1] != ' ')
-    return;
-  switch (text[0]) {
+  if (!state_number(&text, 10, ATTEMPTS_MOST, &attempts) ||
+      !state_number(&text, 10, ATTEMPTS_MOST, &crashes) || !state_path(text))
+    return false;
+  set_tried(w, text, (unsigned)attempts, (unsigned)crashes, active);
+  return true;
+}
+
+static bool take_time(watched *w, char *text) {
+  uint64_t seconds, then, now = (uint64_t)station_real_ms();
+  char boot[OS_BOOT_ID];
+
+  if (!state_number(&text, 10, TIME_MOST, &seconds) || !state_number(&text, 10, TIME_MOST, &then))
+    return false;
+  w->time_s = (int64_t)seconds;
+  if (os_boot_id(boot) && strcmp(text, boot) == 0 && then < now)
+    w->time_s += (int64_t)(now - then) / 1000;
+  w->time_known = true;
+  return true;
+}
+
+/* False: it is damaged. Records of later versions are no damage. */
+static bool take_line(watched *w, char *text) {
+  char what = text[0];
+
+  if (!what)
+    return true;
+  if (text[1] != ' ' || what < 'A' || what > 'Z')
+    return false;
+  text += 2;
+  switch (what) {
   case 'B':
   case 'E':
-    if (sscanf(text + 2, "%u %u %n", &attempts, &crashes, &n) == 2 && n && take_path(text + 2 + n))
-      set_tried(w, text + 2 + n, attempts, crashes, text[0] == 'B');
-    break;
+    return take_tried(w, text, what == 'B');
   case 'F':
-    if (take_path(text + 2))
-      drop_tried(w, text + 2);
-    break;
-  case 'K':
-    take_kept(w, text + 2);
-    break;
   case 'U':
-    if (take_path(text + 2))
-      drop_kept_path(w, text + 2);
-    break;
+    if (!state_path(text))
+      return false;
+    if (what == 'F')
+      drop_tried(w, text);
+    else
+      drop_kept_path(w, text);
+    return true;
+  case 'K':
+    return take_kept(w, text);
+  case 'T':
+    return take_time(w, text);
   default:
-    break;
+    return true;
   }
 }
 
-/* A last line without its end was cut off. */
+/* A last line without its end was cut off. Paths are names of patients: none is in the log. */
 static void read_lines(watched *w, FILE *in) {
   static char text[3 * PATH_MAX_BYTES + 256];
+  unsigned long long damaged = 0;
+  bool goes_on = false;
 
   while (fgets(text, sizeof text, in)) {
     size_t n = strlen(text);
-    if (n == 0 || text[n - 1] != '\n')
-      continue;
-    text[n - 1] = '\0';
-    take_line(w, text);
+    bool begins = !goes_on;
+    goes_on = n == 0 || text[n - 1] != '\n';
+    if (!goes_on)
+      text[n - 1] = '\0';
+    if (begins && (goes_on ? !feof(in) : !take_line(w, text)))
+      damaged++;
   }
+  if (damaged)
+    station_log(PRIORITY_WARNING, "state", NULL,
+                "%llu damaged %s in %s/" FOLDER "/state: attempts of the studies there are counted "
+                "anew, and those in done are not deleted",
+                damaged, damaged == 1 ? "line" : "lines", w->path);
+}
+
+/* ---- the time of the records ---- */
+
+int64_t store_time(const watched *w) {
+  return w->time_s + (station_now() - w->time_ms) / 1000;
+}
+
+static void start_time(watched *w) {
+  if (!w->time_known)
+    w->time_s = station_wall();
+  w->time_ms = station_now();
+  for (size_t i = 0; i < w->kept_count; i++)
+    if (w->kept[i].at > w->time_s)
+      w->kept[i].at = w->time_s;
+}
+
+static void put_time(watched *w, FILE *out) {
+  char boot[OS_BOOT_ID];
+
+  fprintf(out, "T %" PRId64 " %" PRId64 " %s\n", store_time(w), station_real_ms(),
+          os_boot_id(boot) ? boot : "-");
+  w->time_put = station_now();
 }
 
 static void put_kept(FILE *out, const kept *k) {
   fprintf(out, "K %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIx64 " ", k->at, k->tree.files,
           k->tree.bytes, k->tree.hash);
-  put_path(out, k->path);
+  state_put_path(out, k->path);
 }
 
-static void put_all(const watched *w, FILE *out) {
+static void put_all(watched *w, FILE *out) {
+  put_time(w, out); /* before the records that it is for */
   for (size_t i = 0; i < w->tried_count; i++) {
     fprintf(out, "%c %u %u ", w->tried[i].active ? 'B' : 'E', w->tried[i].attempts,
             w->tried[i].crashes);
-    put_path(out, w->tried[i].path);
+    state_put_path(out, w->tried[i].path);
   }
   for (size_t i = 0; i < w->kept_count; i++)
     put_kept(out, &w->kept[i]);
@@ -273,11 +322,15 @@ static void try_rewrite(watched *w) {
 
 static void rewrite_log(watched *w) {
   try_rewrite(w);
-  if (!w->log)
-    w->log = os_stream(open_own(w, "state", O_WRONLY | O_APPEND | O_CREAT), "a");
+  if (w->log)
+    return;
+  w->log = os_stream(open_own(w, "state", O_WRONLY | O_APPEND | O_CREAT), "a");
+  if (w->log)
+    putc('\n', w->log); /* its last line may have been cut off */
 }
 
-/* After a record was written. */
+/* After a record was written. Those that are lost, because a disk is full, are in memory:
+ * store_tick writes them again. */
 static void end_record(watched *w) {
   if (!w->log || fflush(w->log) != 0 || ferror(w->log)) {
     log_failed(w);
@@ -294,7 +347,7 @@ static void write_record(watched *w, char what, const char *path, const study *s
     fprintf(w->log, "%c ", what);
     if (s)
       fprintf(w->log, "%u %u ", s->attempts, s->crashes);
-    put_path(w->log, path);
+    state_put_path(w->log, path);
   }
   end_record(w);
 }
@@ -417,13 +470,30 @@ bool store_open(watched *w, const char *path, const settings *s) {
     read_lines(w, in);
     fclose(in);
   }
+  start_time(w);
   rewrite_log(w);
   return true;
 }
 
-void store_close(watched *w) {
+static void write_time(watched *w) {
   if (w->log)
-    fclose(w->log);
+    put_time(w, w->log);
+  end_record(w);
+}
+
+void store_tick(watched *w) {
+  if (w->log_failed)
+    rewrite_log(w);
+  if (station_now() - w->time_put >= TIME_AGAIN_MS)
+    write_time(w);
+}
+
+void store_close(watched *w) {
+  if (w->log) {
+    write_time(w);
+    if (w->log)
+      fclose(w->log);
+  }
   if (w->lock >= 0)
     igt__os_close(w->lock);
   for (size_t i = 0; i < w->tried_count; i++)
@@ -462,11 +532,13 @@ void store_forget(watched *w, const char *path) {
   write_record(w, 'F', path, NULL);
 }
 
-void store_keep(watched *w, const char *path, int64_t at, const tree_state *state) {
+void store_keep(watched *w, const char *path, const tree_state *state) {
+  int64_t at = store_time(w);
+
   drop_kept_path(w, path);
-  if (w->kept_count >= KEPT_MOST)
-    drop_kept(w, 0);
   add_kept(w, path, at, state);
+  if (w->log && station_now() - w->time_put >= TIME_WITH_KEPT_MS)
+    put_time(w, w->log); /* the record's time is not after it */
   if (w->log)
     put_kept(w->log, &(kept){.path = (char *)(uintptr_t)path, .at = at, .tree = *state});
   end_record(w);

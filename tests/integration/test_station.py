@@ -682,6 +682,81 @@ def test_quota_of_done(station, cloud):
     assert set(s.tree("done")) == {"lab/mine/f", "lab/s2/f"}
 
 
+def state_of(s):
+    return s.folder / ".igtcloud-station/state"
+
+
+def rewrite(s, pattern, with_what):
+    """In the state file, while no station runs; as often as there are such lines."""
+    text, count = re.subn(pattern, with_what, state_of(s).read_text(), flags=re.M)
+    state_of(s).write_text(text)
+    return count
+
+
+def test_a_clock_that_jumps_makes_no_study_old(station, cloud):
+    """While the station is away, or while it runs: all that it knows is a year before the clock."""
+    s = station("--keep", "1d")
+    put(s.folder, {"lab/one/a": "a"})
+    s.once()
+    earlier = lambda found: f"{found[1]} {int(found[2]) - 400 * 86400}"
+    assert rewrite(s, r"^([KT]) (\d+)(?= )", earlier)
+    s.once()
+    assert set(s.tree("done")) == {"lab/one/a"} and "deleted" not in s.log
+    # But what has passed counts.
+    s.rate = 100000
+    s.start()
+    s.wait_for(lambda: not s.tree("done"))
+    assert "deleted" in s.log
+
+
+@pytest.mark.parametrize("same_boot", [True, False])
+def test_time_between_two_stations(station, same_boot):
+    """The uptime of the machine tells; of another start of it, nothing does."""
+    s = station("--keep", "60s", rate=1)
+    s.options += ("--settle", "0s")
+    put(s.folder, {"lab/one/a": "a"})
+    s.once()
+    boot = r"\2" if same_boot else "another"
+    assert rewrite(s, r"^(T \d+ )\d+ (\S+)$", rf"\g<1>1 {boot}")  # just after the machine was started
+    s.once()
+    assert bool(s.tree("done")) != same_boot
+
+
+def test_the_state_of_an_older_station(station):
+    """It wrote the clock's time, which may have been any: all are as old as the newer station."""
+    s = station("--keep", "1d")
+    put(s.folder, {"lab/one/a": "a", "lab/two/b": "b"})
+    s.once()
+    rewrite(s, r"^T .*\n", "")
+    times = iter(["1000", "99999999999"])
+    assert rewrite(s, r"^K \d+", lambda _: f"K {next(times)}") == 2
+    s.once()
+    assert len(s.tree("done")) == 2
+    s.rate = 100000
+    s.start()
+    s.wait_for(lambda: not s.tree("done"))
+
+
+def test_damaged_lines_of_the_state(station, cloud):
+    """They are skipped, counted, and not shown; the others hold."""
+    s = station("--attempts", "3")
+    put(s.folder, {"lab/one/a": "abc"})
+    s.once()
+    good = [line for line in state_of(s).read_text().splitlines() if line[0] in "TK"]
+    bad = ["B 0 0 SECRET%4", "B 0 0 SECRET%", "B 1 -1 lab/SECRET", "B 99999999999999999999 0 lab/SECRET",
+           "B 0", "K 1 1 18446744073709551615 a " + str(s.folder / "done/lab/SECRET"), "K -5 1 1 a x", "F ", "U %00",
+           "E 1 1 x" + "y" * 30000, "SECRET", "B\t0 0 SECRET", "T 1", "K 1 1 1 0xSECRET x"]
+    state_of(s).write_text("\n".join([*good, *bad, "E 2 0 lab/two", "X of a later version", "", "B 0 0 lab/cut%"]))
+    cloud.faults({"fault": "forbidden", "method": "PUT", "path": "**/b", "times": 0})
+    put(s.folder, {"lab/two/b": "b"})
+    s.once("--quota", "1", status=SOME_FAILED)
+    assert f"{len(bad)} damaged lines in {state_of(s)}: " in s.log and "SECRET" not in s.log
+    assert "after 3 attempts" in (s.folder / "failed/lab/two.reason").read_text()
+    assert s.tree("done") == {}  # its own record was good
+    s.once()
+    assert s.log.count("damaged line") == 1
+
+
 # ---- what others see of it ----
 
 def get(url):
@@ -814,6 +889,8 @@ def test_a_full_disk_stops_no_upload(station, cloud, tmp_path):
         s.wait_for(lambda: len(s.tree("done")) == 3)
         s.wait_for(lambda: "nowhere/y.reason" in s.tree("failed"))
         assert s.stop() == 0 and json.loads((small / "status").read_text())["uploaded"] == 3
+        state = state_of(s).read_text()  # with what the full disk had refused
+        assert len(re.findall("^K ", state, re.M)) == 3 and all(re.match(r"[BEFKT] \S", n) for n in state.splitlines())
         lines = [json.loads(line) for line in (small / "report").read_text().splitlines() if line]
         assert "P3/c" in {x["study"] for x in lines} or "P3---c" in {x["study"] for x in lines}, lines
 

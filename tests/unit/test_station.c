@@ -195,6 +195,66 @@ static void test_a_writer_shows_until_it_closes(void **state) {
   close(to_parent[1]);
 }
 
+/* ---- a line of the state file ---- */
+
+/* In memory that ends with it, so that ASan sees what is read behind. */
+static char *line_of(const char *text) {
+  char *made = strdup(text);
+
+  assert_non_null(made);
+  return made;
+}
+
+static void test_a_path_survives_whatever_is_in_it(void **state) {
+  char *text = NULL, *end;
+  size_t n = 0;
+  FILE *out = open_memstream(&text, &n);
+  const char *path = "lab/a\n%\x01\x7f\xc3\xa4 b%4";
+
+  (void)state;
+  assert_non_null(out);
+  state_put_path(out, path);
+  fclose(out);
+  end = strchr(text, '\n');
+  assert_true(end && !end[1]);
+  *end = '\0';
+  assert_true(state_path(text));
+  assert_string_equal(text, path);
+  free(text);
+}
+
+static void test_a_damaged_path_is_refused(void **state) {
+  static const char *const bad[] = {"", "%", "%4", "x%4", "%4g", "%g4", "%00", "a%", "% 4", "%+4"};
+
+  (void)state;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    char *damaged = line_of(bad[i]);
+    assert_false(state_path(damaged));
+    free(damaged);
+  }
+}
+
+static void test_numbers_of_a_damaged_line_are_refused(void **state) {
+  static const char *const bad[] = {
+      "", "12", "-1 ", " 1 ", "+1 ", "1x ", "11 ", "g ", "99999999999999999999 "};
+  uint64_t n = 7;
+  char *whole = line_of("10 ff x"), *rest = whole;
+
+  (void)state;
+  assert_true(state_number(&rest, 10, 10, &n));
+  assert_int_equal(n, 10);
+  assert_true(state_number(&rest, 16, 255, &n));
+  assert_int_equal(n, 255);
+  assert_string_equal(rest, "x");
+  free(whole);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    rest = whole = line_of(bad[i]);
+    assert_false(state_number(&rest, 10, 10, &n));
+    assert_int_equal(n, 255);
+    free(whole);
+  }
+}
+
 /* ---- the input of a program ---- */
 
 /* More than any pipe holds: nothing waits for a reader, and one that reads gets all of it. */
@@ -224,6 +284,9 @@ int main(void) {
       cmocka_unit_test(test_thousands_are_found_and_removed_in_any_order),
       cmocka_unit_test(test_the_first_problem_counts),
       cmocka_unit_test(test_a_long_event_waits_for_no_reader),
+      cmocka_unit_test(test_a_path_survives_whatever_is_in_it),
+      cmocka_unit_test(test_a_damaged_path_is_refused),
+      cmocka_unit_test(test_numbers_of_a_damaged_line_are_refused),
       cmocka_unit_test_setup_teardown(test_a_print_counts_files_and_bytes, make_study,
                                       remove_study),
       cmocka_unit_test_setup_teardown(test_every_change_shows, make_study, remove_study),

@@ -207,3 +207,14 @@ void os_log(int priority, const char *text) {
   is_open = true;
   syslog(priority, "%s", text);
 }
+
+bool os_boot_id(char out[OS_BOOT_ID]) {
+  FILE *in = fopen("/proc/sys/kernel/random/boot_id", "re");
+  bool known = in && fgets(out, OS_BOOT_ID, in);
+
+  if (in)
+    fclose(in);
+  if (known)
+    out[strcspn(out, " \n")] = '\0';
+  return known && *out;
+}

@@ -182,3 +182,8 @@ void os_log(int priority, const char *text) {
     DeregisterEventSource(log);
   free(wide);
 }
+
+bool os_boot_id(char out[OS_BOOT_ID]) {
+  *out = '\0';
+  return false;
+}
