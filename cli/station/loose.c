@@ -2,7 +2,8 @@
 /* Files outside the studies' folders: in a watched folder itself, or in the folder of an institute
  * or patient. A station never uploads them, although whoever put them there expects it to, so each
  * is named in the log once it has stayed for --settle, and all are counted in the status file and
- * the metrics. Links count too, as a link to a study's folder is not followed.
+ * the metrics. Links count too, as a link to a study's folder is not followed, and folders that
+ * another station watches.
  *
  * The set is a study_queue of its own: STUDY_SETTLING is a new file, STUDY_READY one that was
  * reported. scan.c adds and removes them. */
@@ -48,6 +49,13 @@ uint64_t loose_count(const station *st) {
 
 static void report_one(study *s) {
   s->state = STUDY_READY;
+  if (tree_holds_station(s->in->path, s->path)) {
+    station_log(PRIORITY_WARNING, "watched", NULL,
+                "%s/%s is left alone: a station watches it or a folder in it, or did; if none "
+                "does, delete the folder " STATION_FOLDER " there",
+                s->in->path, s->path);
+    return;
+  }
   station_log(PRIORITY_WARNING, "loose-file", NULL,
               "%s/%s is not in the folder of a study and will not be uploaded: move it to "
               "INSTITUTE/STUDY/",

@@ -65,11 +65,30 @@ static bool has_file(const watched *w, const char *path, const char *name) {
 
 /* ---- the three levels ---- */
 
+/* Such as its done folder, which would be a study with the files of all its patients. */
+static bool is_of_another(station *st, watched *w, const char *path) {
+  if (!tree_holds_station(w->path, path))
+    return false;
+  loose_see(st, w, path);
+  return true;
+}
+
+static bool is_watched_by_another(station *st, watched *w, const char *path) {
+  char below[PATH_SIZE];
+
+  return join(below, path, STATION_FOLDER) && is_folder(w, below) && is_of_another(st, w, path);
+}
+
 static void see_study(station *st, watched *w, const char *path) {
   study *s = queue_find(&st->queue, w, path);
 
   if (contains_ours(w, path))
     return;
+  if (queue_find(&st->loose, w, path)) { /* station.c has found that it is of another station */
+    if (is_of_another(st, w, path))
+      return;
+    loose_forget(st, w, path);
+  }
   if (!s) {
     s = queue_add(&st->queue, w, path);
     if (!s)
@@ -105,6 +124,8 @@ static void see_patient(station *st, watched *w, const char *path) {
     see_study(st, w, path);
     return;
   }
+  if (is_watched_by_another(st, w, path))
+    return;
   (void)watch_add(st->watch, w, path);
   each_folder(st, w, path, see_study);
 }
@@ -122,7 +143,7 @@ static bool is_wanted(const station *st, const char *institute) {
 static void see_institute(station *st, watched *w, const char *path) {
   if (is_project_files(path))
     each_folder(st, w, path, loose_see);
-  if (!is_wanted(st, path))
+  if (!is_wanted(st, path) || is_watched_by_another(st, w, path))
     return;
   (void)watch_add(st->watch, w, path);
   each_folder(st, w, path, is_hierarchical(st) ? see_patient : see_study);

@@ -165,14 +165,24 @@ static bool is_complete(const study *s) {
 }
 
 static int is_other(void *payload, const tree_entry *e) {
-  if (!e->is_file)
+  bool other = !e->is_file && !e->is_station;
+
+  if (other)
     (void)snprintf(payload, STATION_PATH, "%s", e->path);
-  return !e->is_file;
+  return other;
 }
 
 /* Before anything of it is sent. What filters leave out is the library's business. */
 static bool has_unsendable(const station *st, const study *s) {
   return s->tree.others > 0 && !st->s->include.count && !st->s->exclude.count;
+}
+
+/* A station that watches a folder in it moves studies there, and this one would upload them again.
+ */
+static void leave_alone(station *st, study *s) {
+  loose_see(st, s->in, s->path);
+  store_forget(s->in, s->path);
+  queue_remove(&st->queue, s);
 }
 
 static void refuse(station *st, study *s) {
@@ -240,6 +250,10 @@ static void settle_step(station *st, study *s) {
 
   if (!tree_look(s->in->path, s->path, &state)) {
     cannot_look(st, s);
+    return;
+  }
+  if (state.stations) {
+    leave_alone(st, s);
     return;
   }
   if (is_new_state(st, s, &state))
@@ -488,51 +502,6 @@ static void turn(station *st) {
 
 /* ---- beginning and end ---- */
 
-/* Absolute paths: whether below is the folder, or in it. */
-static bool contains(const char *folder, const char *below) {
-  size_t n = strlen(folder);
-
-  return strncmp(folder, below, n) == 0 && (!below[n] || igt__os_is_separator(below[n]) ||
-                                            (n && igt__os_is_separator(folder[n - 1])));
-}
-
-/* The done folder of the inner one would be a study of the outer one, with the files of all its
- * patients. */
-static bool is_apart(const station *st, const char *path) {
-  char *real = igt__os_real_path(path);
-  bool apart = true;
-
-  for (size_t i = 0; real && apart && i < st->root_count; i++) {
-    const char *other = st->roots[i].path;
-    apart = !contains(other, real) && !contains(real, other);
-    if (!apart)
-      complain(
-          IGT_E_INVALID,
-          "the folders '%s' and '%s' cannot both be watched: they are the same, or one contains "
-          "the other",
-          other, real);
-  }
-  free(real);
-  return apart;
-}
-
-static bool open_roots(station *st) {
-  const settings *s = st->s;
-
-  for (size_t i = 0; i < s->folder.count + 1; i++) {
-    const char *path = i == 0 ? s->arguments[0] : s->folder.v[i - 1];
-    if (i == STATION_ROOTS) {
-      usage_error("at most %d folders can be watched", STATION_ROOTS);
-      return false;
-    }
-    if (!is_apart(st, path) || !store_open(&st->roots[i], path, s))
-      return false;
-    st->root_count = i + 1;
-    trash_recover(st, &st->roots[i]);
-  }
-  return true;
-}
-
 /* A wrong key or project is reported to the operator at the start, while the network may come
  * later. */
 static int wait_for_cloud(station *st) {
@@ -617,7 +586,7 @@ static int open_all(station *st) {
   if (!take_place(s, &st->institute, &st->environment))
     return EXIT_USAGE;
   st->requests = os_requests_open();
-  if (st->requests == OS_NO_SOURCE || !open_roots(st) || !station_open_report(st, s))
+  if (st->requests == OS_NO_SOURCE || !roots_open(st) || !station_open_report(st, s))
     return EXIT_FAILED;
   if (!(st->line = line_open(s, st->environment, &status)))
     return status;

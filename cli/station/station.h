@@ -8,6 +8,7 @@
  *   tree.c, writers.c whether a study is quiet: its files and their times, who has them open
  *   queue.c           the studies that are here, and which comes next
  *   loose.c           files that belong to no study
+ *   roots.c           which folders are watched, and where their studies go
  *   store.c           the lock of a watched folder, and what has to survive a restart
  *   batch.c           uploads and verifies some studies at a time
  *   policy.c          moves or deletes what was verified, moves aside what failed, frees disk
@@ -52,10 +53,11 @@ const char *station_time(int64_t seconds, char out[32]);
 /* The state of a study's folder. Equal states: nothing was written in between. */
 typedef struct tree_state {
   uint64_t files, bytes;
-  uint64_t hash;   /* of names, sizes and times */
-  int64_t newest;  /* modification time, seconds */
-  uint64_t hidden; /* partial files of programs that are writing */
-  uint64_t others; /* links, devices and such, which cannot be uploaded */
+  uint64_t hash;     /* of names, sizes and times */
+  int64_t newest;    /* modification time, seconds */
+  uint64_t hidden;   /* partial files of programs that are writing */
+  uint64_t others;   /* links, devices and such, which cannot be uploaded */
+  uint64_t stations; /* folders in which stations keep their state */
 } tree_state;
 
 typedef struct tree_entry {
@@ -65,6 +67,7 @@ typedef struct tree_entry {
   uint64_t device, inode, size;
   int64_t mtime_ns, ctime_ns;
   bool is_file;
+  bool is_station; /* the folder of a station's state; other folders are no entries */
 } tree_entry;
 /* Other than 0 ends the walk. */
 typedef int (*tree_fn)(void *payload, const tree_entry *entry);
@@ -83,6 +86,8 @@ bool tree_rename(const char *from_root, const char *from, const char *to_root, c
 /* False: errno; *ended is what fn returned. ENOENT: the folder itself is gone. */
 bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended);
 bool tree_look(const char *root, const char *path, tree_state *out);
+/* Whether a station watches the folder, or one in it, or did. */
+bool tree_holds_station(const char *root, const char *path);
 bool tree_same(const tree_state *a, const tree_state *b);
 bool tree_remove(const char *root, const char *path);
 /* The folders above path that are empty now, of so many levels. */
@@ -180,8 +185,12 @@ typedef struct kept {
   tree_state tree;
 } kept;
 
-/* Locks the folder and reads what an earlier station left. False: reported. */
-bool store_open(watched *w, const char *path, const settings *s);
+/* Locks the folder. False: reported. */
+bool store_open(watched *w, const char *path);
+/* What an earlier station left. done and failed are known. */
+void store_read(watched *w);
+/* Whether a station watches the folder; false also where this user cannot tell. */
+bool store_is_locked(const char *folder);
 void store_close(watched *w);
 /* Now and then: writes what could not be written, and that time passes. */
 void store_tick(watched *w);
@@ -197,6 +206,10 @@ void store_keep(watched *w, const char *path, const tree_state *state);
 void store_unkeep(watched *w, size_t i);
 /* What an earlier station knew of it: attempts, crashes. */
 void store_recall(const watched *w, study *s);
+
+/* ---- roots.c ---- */
+
+bool roots_open(station *st); /* false: reported */
 
 /* ---- state.c: a line of the state file ---- */
 

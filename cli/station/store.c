@@ -387,92 +387,37 @@ static bool lock_folder(watched *w) {
   return false;
 }
 
-/* Below the watched folder, unless an option names another place. */
-static char *folder_of(const watched *w, const char *given, const char *name) {
-  char *path = NULL;
-
-  if (given && igt__os_is_absolute(given))
-    return strdup(given);
-  if (asprintf(&path, "%s/%s", w->path, given ? given : name) < 0)
-    return NULL;
-  return path;
-}
-
-/* A link that somebody else has planted would lead what is moved out of the folder. */
-static bool is_foreign_link(const watched *w, const char *folder) {
-  igt__stat here, link;
-
-  if (igt__os_lstat(folder, &link) != 0 || !S_ISLNK(link.st_mode) || link.st_uid == 0 ||
-      link.st_uid == igt__os_user() ||
-      (igt__os_stat(w->path, &here) == 0 && link.st_uid == here.st_uid))
-    return false;
-  complain(IGT_E_INVALID,
-           "'%s' is a link of another user: studies would be moved to where it leads", folder);
-  return true;
-}
-
-static bool is_same_disk(const watched *w, const char *folder) {
-  igt__stat here, there;
-
-  if (is_foreign_link(w, folder))
-    return false;
-  if (igt__os_mkdir(folder, 0700) != 0 && errno != EEXIST) {
-    complain(IGT_E_IO, "cannot create the folder '%s': %s", folder, strerror(errno));
-    return false;
-  }
-  if (igt__os_stat(w->path, &here) != 0 || igt__os_stat(folder, &there) != 0 ||
-      !S_ISDIR(there.st_mode)) {
-    complain(IGT_E_INVALID, "'%s' is not a folder", folder);
-    return false;
-  }
-  if (here.st_dev == there.st_dev)
-    return true;
-  complain(IGT_E_INVALID,
-           "'%s' is on another file system than '%s': studies are moved there, never copied",
-           folder, w->path);
-  return false;
-}
-
-/* Links in it are followed now and never again. */
-static bool resolve(char **folder) {
-  char *real = igt__os_real_path(*folder);
-
-  if (!real) {
-    complain(IGT_E_IO, "cannot use the folder '%s': %s", *folder, strerror(errno));
-    return false;
-  }
-  free(*folder);
-  *folder = real;
-  return true;
-}
-
-bool store_open(watched *w, const char *path, const settings *s) {
-  FILE *in;
-
-  *w = (watched){.lock = -1, .path = igt__os_real_path(path)};
+bool store_open(watched *w, const char *path) {
+  *w = (watched){.lock = -1, .path = strdup(path)};
   if (!w->path) {
-    complain(IGT_E_IO, "cannot watch the folder '%s': %s", path, strerror(errno));
-    return false;
-  }
-  if (!make_folder(w) || !lock_folder(w))
-    return false;
-  w->done = folder_of(w, s->done_folder, "done");
-  w->failed = folder_of(w, s->failed_folder, "failed");
-  if (!w->done || !w->failed) {
     complain(IGT_E_NO_MEMORY, "out of memory");
     return false;
   }
-  if (!is_same_disk(w, w->done) || !is_same_disk(w, w->failed) || !resolve(&w->done) ||
-      !resolve(&w->failed))
-    return false;
-  in = os_stream(open_own(w, "state", O_RDONLY), "r");
+  return make_folder(w) && lock_folder(w);
+}
+
+void store_read(watched *w) {
+  FILE *in = os_stream(open_own(w, "state", O_RDONLY), "r");
+
   if (in) {
     read_lines(w, in);
     fclose(in);
   }
   start_time(w);
   rewrite_log(w);
-  return true;
+}
+
+bool store_is_locked(const char *folder) {
+  char path[PATH_MAX_BYTES];
+  int fd;
+  bool locked;
+
+  (void)snprintf(path, sizeof path, "%s/" FOLDER "/lock", folder);
+  fd = igt__os_open(path, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0);
+  locked = fd >= 0 && igt__os_byte_is_locked(fd, 0);
+  if (fd >= 0)
+    igt__os_close(fd);
+  return locked;
 }
 
 static void write_time(watched *w) {

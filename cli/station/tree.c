@@ -51,7 +51,8 @@ static bool visit(walk *w, int dir, const char *name, size_t length, int depth) 
   entry.size = entry.is_file ? (uint64_t)st.st_size : 0;
   entry.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
   entry.ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
-  if (S_ISDIR(st.st_mode))
+  entry.is_station = S_ISDIR(st.st_mode) && strcmp(name, STATION_FOLDER) == 0;
+  if (S_ISDIR(st.st_mode) && !entry.is_station)
     return descend(w, dir, name, length + n, depth);
   w->ended = w->fn(w->payload, &entry);
   return true;
@@ -205,7 +206,8 @@ static int add_entry(void *payload, const tree_entry *e) {
 
   p->hash += hash_of(e);
   p->files += e->is_file;
-  p->others += !e->is_file;
+  p->others += !e->is_file && !e->is_station;
+  p->stations += e->is_station;
   p->bytes += e->size;
   p->hidden += tree_is_partial(e->name);
   if (e->mtime_ns / 1000000000 > p->newest)
@@ -218,6 +220,15 @@ bool tree_look(const char *root, const char *path, tree_state *out) {
 
   *out = (tree_state){.files = 0};
   return tree_walk(root, path, add_entry, out, &ended);
+}
+
+bool tree_holds_station(const char *root, const char *path) {
+  char below[STATION_PATH];
+  tree_state state;
+  int n = snprintf(below, sizeof below, "%s/" STATION_FOLDER, path);
+
+  return (n < (int)sizeof below && S_ISDIR(tree_mode(root, below))) ||
+         (tree_look(root, path, &state) && state.stations > 0);
 }
 
 bool tree_same(const tree_state *a, const tree_state *b) {

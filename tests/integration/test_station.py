@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -327,6 +328,83 @@ def test_watched_folders_are_apart(station, outer, inner):
     assert "cannot both be watched" in s.log and s.place().names() == []
     s.folder = top
     assert s.tree() == before
+
+
+def other_station(station, folder):
+    other = station()
+    other.folder, other.log_path = folder, other.home.parent / "other.log"
+    return other
+
+
+@pytest.mark.parametrize("inner", ["lab", "lab/one", "lab/one/deep"])
+def test_no_station_below_another(station, inner):
+    """Of two processes: the inner one is refused, and leaves nothing behind."""
+    s = station()
+    put(s.folder, {"lab/one/deep/a": None, "ward/x/b.part": "b"})
+    s.start().wait_for_log("watching")
+    other = other_station(station, s.folder / inner)
+    before = sorted(s.folder.rglob("*"))
+    other.once(status=FAILED)
+    assert f"another station watches the folder '{s.folder}', which contains '{other.folder}'" in other.log
+    assert sorted(s.folder.rglob("*")) == before
+    assert s.stop() == 0
+
+
+@pytest.mark.parametrize("inner, structure", [("lab", "flat"), ("lab/one", "flat"), ("lab/one/deep", "flat"),
+                                              ("lab/P/x", "hierarchical"), ("lab/P", "hierarchical")])
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_station_above_another(station, cloud, inner, structure, runs):
+    """It leaves alone what the inner one watches, or did, and says so once; then it is as any other folder."""
+    s = station("--folder-structure", structure, "--rescan", "2s")
+    other = other_station(station, s.folder / inner)
+    put(other.folder, {"lab/two/a.part": "a", "done/lab/one/a": "a"})
+    put(s.folder, {"ward/x/b/c": "b"})
+    other.start().wait_for_log("watching")
+    if not runs:
+        other.stop()
+    s.start().wait_for_log("uploaded ward/x")
+    left = f"{s.folder / inner} is left alone: a station watches it" if inner != "lab/one/deep" else \
+        f"{s.folder}/lab/one is left alone: a station watches it or a folder in it"
+    s.wait_for_log(left)
+    assert s.place().names() == [] and (other.folder / "done/lab/one/a").exists()
+    s.stop()
+    s.once()
+    assert s.log.count(left) == 2 and (other.folder / "done/lab/one/a").exists()
+    if not runs:
+        for name in (".igtcloud-station", "lab", "failed"):
+            shutil.rmtree(other.folder / name)
+        s.once()
+        assert s.log.count(left) == 2 and s.place().names() != []
+
+
+@pytest.mark.parametrize("option", ["--done-folder", "--failed-folder"])
+@pytest.mark.parametrize("target, what", [
+    (".", "is or contains the watched folder"), ("..", "is or contains the watched folder"),
+    ("../second", "is or contains the watched folder"), ("../second/lab", "is in the watched folder"),
+    ("../second/done", "is in the watched folder"), (".igtcloud-station", "is in the station's own folder"),
+    (".igtcloud-station/deleting", "is in the station's own folder"),
+    ("../third", "is in a folder that another station watches"), ("../third/lab/x", "is in a folder that another")])
+def test_studies_are_never_moved_to_where_they_are_found(station, option, target, what):
+    s, third = station(), other_station(station, station().folder.parent / "third")
+    second = s.folder.parent / "second"
+    put(s.folder, {"lab/one/a": "a"})
+    put(second, {"lab/two/b": "b", "done": None})
+    put(third.folder, {"lab/x": None})
+    third.start().wait_for_log("watching")
+    put(s.folder, {".igtcloud-station/deleting": None})
+    os.chmod(s.folder / ".igtcloud-station", 0o700)
+    s.once("--folder", second, option, target, status=FAILED)
+    assert f"studies cannot be moved to '{os.path.realpath(s.folder / target)}', which {what}" in s.log
+    assert s.tree() == {"lab/one/a": b"a"} and s.place().names() == []
+
+
+def test_folders_of_one_station_may_share_done(station, tmp_path):
+    """Also beside the watched ones, and the usual done below them."""
+    s, second = station(), tmp_path / "second"
+    put(s.folder, {"lab/one/a": "a"})
+    put(second, {"lab/one/b": "b"})
+    s.once("--folder", second, "--done-folder", tmp_path / "both")
+    assert sorted(p.name for p in (tmp_path / "both/lab").iterdir()) == ["one", "one.2"]
 
 
 def test_deleting_instead_of_moving(station, cloud):
