@@ -91,18 +91,20 @@ static void start_inquiry(station *st) {
   st->next_inquiry = station_now() + INQUIRY_MS;
 }
 
-/* A new client, for new settings or a new key. */
-static bool reconnect(station *st, const settings *s) {
-  int status;
-  line *fresh = line_open(s, st->environment, &status);
-
-  if (!fresh)
-    return false;
+static void use_line(station *st, line *fresh) {
   line_drop(st->line);
   st->line = fresh;
   st->offline_until = 0;
   start_inquiry(st);
-  return true;
+}
+
+/* A new client, for a new key. */
+static void reconnect(station *st) {
+  int status;
+  line *fresh = line_open(st->s, st->environment, &status);
+
+  if (fresh)
+    use_line(st, fresh);
 }
 
 /* ---- the key ---- */
@@ -142,7 +144,7 @@ static void look_at_key(station *st) {
     station_log(PRIORITY_NOTICE, "key", NULL,
                 "the key file %s was replaced: signing in with the new key", st->s->service_file);
     st->key_warned = false;
-    (void)reconnect(st, st->s);
+    reconnect(st);
   }
   st->key_changed = changed;
 }
@@ -296,18 +298,36 @@ static void step_studies(station *st) {
 
 /* ---- settings ---- */
 
+/* All that can fail comes first. A password from standard input is there once: the client stays. */
+static bool take_settings(station *st, settings *s) {
+  station_config fresh_config;
+  line *fresh = NULL;
+  int status;
+
+  if (!parse_again(s) || !station_configure(s, &fresh_config) ||
+      (!s->password_stdin && !(fresh = line_open(s, st->environment, &status))))
+    return false;
+  if (!station_open_report(st, s)) {
+    line_drop(fresh);
+    session_use(st->line->client);
+    return false;
+  }
+  st->s = s;
+  st->config = fresh_config;
+  if (fresh)
+    use_line(st, fresh);
+  return true;
+}
+
 /* Folders, project and the address of the metrics stay as they were. */
 static void reload(station *st) {
   static settings fresh[2];
   static int turn;
-  settings *s = &fresh[turn ^= 1];
-  station_config fresh_config;
+  settings *s = &fresh[turn ^ 1];
 
   os_manager_tell(OS_RELOADING, NULL);
-  if (parse_again(s) && station_configure(s, &fresh_config) && station_open_report(st, s) &&
-      (s->password_stdin || reconnect(st, s))) {
-    st->s = s;
-    st->config = fresh_config;
+  if (take_settings(st, s)) {
+    turn ^= 1;
     reopen_log(s);
     notify_settings(s);
     station_log(PRIORITY_NOTICE, "reload", NULL, "configuration reloaded");
