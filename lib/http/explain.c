@@ -86,8 +86,25 @@ static igt_status explain_connect(failure *f) {
   return f->err->status;
 }
 
+bool igt__is_connected(CURL *easy) {
+  long port = 0;
+
+  return curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port) == CURLE_OK && port > 0;
+}
+
+/* With a proxy, the connection may be to that, which has not answered yet. */
+static bool is_in_handshake(const failure *f) {
+  return f->attempt->origin.scheme[4] && !f->proxy[0] && igt__is_connected(f->attempt->slot->easy);
+}
+
 static igt_status explain_timeout(failure *f) {
   unsigned seconds = (f->attempt->http->connect_timeout_ms + 999) / 1000;
+
+  if (is_in_handshake(f))
+    return igt__fail(f->err, IGT_E_TIMEOUT,
+                     "%s: connected, but the TLS handshake did not end within %u s: is a firewall "
+                     "blocking it, or does this port not speak TLS?",
+                     f->host, seconds);
 
   if (is_about_proxy(f))
     return igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s within %u s", f->host,

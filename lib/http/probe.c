@@ -108,13 +108,6 @@ static void take_certificates(CURL *easy, igt_server_info *out) {
   take_field(chain->certinfo[chain->num_of_certs - 1], "Issuer:", out->root, sizeof out->root);
 }
 
-/* curl's time of connecting includes the handshake, if that never ends. */
-static bool is_connected(CURL *easy) {
-  long port = 0;
-
-  return curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port) == CURLE_OK && port > 0;
-}
-
 static igt_probe_stage stage_of(CURL *easy, CURLcode code, const igt_server_info *out) {
   if (igt__attempt_failed_in_tls(code))
     return IGT_PROBE_TLS;
@@ -132,7 +125,7 @@ static igt_probe_stage stage_of(CURL *easy, CURLcode code, const igt_server_info
   }
   if (lap(easy, CURLINFO_NAMELOOKUP_TIME_T, 0) == 0)
     return IGT_PROBE_NAME;
-  if (!is_connected(easy))
+  if (!igt__is_connected(easy))
     return IGT_PROBE_CONNECT;
   if (out->is_encrypted && lap(easy, CURLINFO_APPCONNECT_TIME_T, 0) == 0)
     return out->proxy[0] ? IGT_PROBE_CONNECT : IGT_PROBE_TLS;

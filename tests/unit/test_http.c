@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests to a server that misbehaves on demand. Each test has its own server. */
+#include <arpa/inet.h>
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -885,6 +887,26 @@ static void test_idle(void **state) {
   igt__http_free(http);
 }
 
+/* The system accepts connections for a program that never does. */
+static void test_handshake_that_never_ends(void **state) {
+  fixture *f = *state;
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t n = sizeof at;
+  char url[64];
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  igt__http *http = make((igt__http_options){.connect_timeout_ms = 200});
+
+  assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+  assert_int_equal(listen(fd, 8), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+  snprintf(url, sizeof url, "https://127.0.0.1:%d/", ntohs(at.sin_port));
+  igt__http_set_url(&f->req, url);
+  assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_TIMEOUT);
+  assert_non_null(strstr(f->err.text, "connected, but the TLS handshake did not end within 1 s"));
+  igt__http_free(http);
+  close(fd);
+}
+
 /* An endless body, but slow: 20 times the idle timeout is the limit. */
 static void test_crawl(void **state) {
   fixture *f = *state;
@@ -1315,6 +1337,7 @@ int main(void) {
       TEST(test_redirect_of_post),
       TEST(test_redirect_as_response),
       TEST(test_idle),
+      TEST(test_handshake_that_never_ends),
       TEST(test_crawl),
       TEST(test_cancel),
       TEST(test_cancel_by_wait_hook),
