@@ -29,7 +29,7 @@ static void put_number(FILE *out, const char *name, uint64_t number) {
   fprintf(out, ",\"%s\":%llu", name, (unsigned long long)number);
 }
 
-static void put_study(FILE *out, const station *st, const study *s) {
+static void put_study(FILE *out, const station *st, const study *s, bool is_done) {
   char institute[512];
 
   /* Where the institute was left out, the first folder is a patient's. */
@@ -41,7 +41,7 @@ static void put_study(FILE *out, const station *st, const study *s) {
   json_text(out, "studyDatabaseId", s->study_id, false);
   put_number(out, "files", s->tree.files);
   put_number(out, "bytes", s->tree.bytes);
-  put_number(out, "attempts", s->attempts + (s->status == IGT_OK)); /* and this one */
+  put_number(out, "attempts", s->attempts + is_done); /* and this one */
   if (s->began_ms)
     fprintf(out, ",\"seconds\":%.1f", (double)(station_now() - s->began_ms) / 1000);
   if (s->status != IGT_OK) {
@@ -72,7 +72,7 @@ static char *event_text(const station *st, const char *event, const study *s, co
   json_text(out, "project", st->project, false);
   json_text(out, "user", st->found.identity.user, false);
   if (s)
-    put_study(out, st, s);
+    put_study(out, st, s, strcmp(event, "uploaded") == 0);
   if (detail)
     json_text(out, "detail", detail, false);
   fputs("}\n", out);

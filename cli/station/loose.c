@@ -47,15 +47,17 @@ uint64_t loose_count(const station *st) {
   return count;
 }
 
-static void report_one(study *s) {
+static void report_one(station *st, study *s) {
   s->state = STUDY_READY;
   if (tree_holds_station(s->in->path, s->path)) {
     station_log(PRIORITY_WARNING, "watched", NULL,
                 "%s/%s is left alone: a station watches it or a folder in it, or did; if none "
                 "does, delete the folder " STATION_FOLDER " there",
                 s->in->path, s->path);
+    hook_event(st, "problem", s, "a station watches the folder");
     return;
   }
+  hook_event(st, "problem", s, "a file is not in the folder of a study");
   station_log(PRIORITY_WARNING, "loose-file", NULL,
               "%s/%s is not in the folder of a study and will not be uploaded: move it to "
               "INSTITUTE/STUDY/",
@@ -78,15 +80,17 @@ void loose_report(station *st, bool all) {
     } else if (!tree_mode(s->in->path, s->path)) {
       queue_remove(&st->loose, s);
     } else if (named++ < LOOSE_NAMED) {
-      report_one(s);
+      report_one(st, s);
     } else {
       s->state = STUDY_READY;
       more++;
     }
   }
-  if (more)
+  if (more) {
     station_log(PRIORITY_WARNING, "loose-file", NULL,
                 "%llu more files are not in the folder of a study and will not be uploaded",
                 (unsigned long long)more);
+    hook_event(st, "problem", NULL, "more files are not in the folder of a study");
+  }
   st->dirty = true;
 }

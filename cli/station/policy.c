@@ -44,15 +44,18 @@ static void move_back(const study *s, const char *root, const char *from) {
                 from, strerror(errno));
 }
 
-static bool cannot_move(study *s, const char *what) {
+static bool cannot_move(station *st, study *s, const char *what) {
   char text[512];
   int error = errno;
+  bool is_new = s->stuck_errno != error;
 
   (void)snprintf(text, sizeof text, "cannot be %s: %s", what, strerror(error));
-  if (s->stuck_errno != error)
+  if (is_new)
     station_log(PRIORITY_ERROR, "stuck", s, "%s %s; it stays where it is; retrying", s->path, text);
   s->stuck_errno = error;
   study_because(s, IGT_E_IO, text);
+  if (is_new)
+    hook_event(st, "problem", s, text);
   s->due = station_now() + AGAIN_MS;
   return false;
 }
@@ -121,18 +124,18 @@ bool policy_finish(station *st, study *s) {
   tree_state state;
 
   if (!tree_look(w->path, s->path, &state))
-    return errno == ENOENT ? (leave(st, s), false) : cannot_move(s, "read");
+    return errno == ENOENT ? (leave(st, s), false) : cannot_move(st, s, "read");
   if (!tree_same(&state, &s->tree) || tree_is_written(w->path, s->path))
     return settle_again(st, s, "was written to during its upload");
   if (st->config.delete_done ? !trash_take(s, now) : !move_to(s, root, now))
-    return cannot_move(s, st->config.delete_done ? "deleted" : "moved to done");
+    return cannot_move(st, s, st->config.delete_done ? "deleted" : "moved to done");
   if (!is_same_study(root, now, s)) {
     undo_move(st, s, root, now);
     return settle_again(st, s, "was written to while it was moved");
   }
   if (st->config.delete_done && !trash_seal_taken(w, now, sealed)) {
     undo_move(st, s, root, now);
-    return cannot_move(s, "deleted");
+    return cannot_move(st, s, "deleted");
   }
   if (st->config.delete_done)
     trash_delete(w, sealed);
@@ -210,7 +213,7 @@ void policy_fail(station *st, study *s) {
   char now[PATH_SIZE];
 
   if (!move_to(s, s->in->failed, now)) {
-    (void)cannot_move(s, "moved to failed");
+    (void)cannot_move(st, s, "moved to failed");
     if (s->state != STUDY_SETTLING) /* it was not sent */
       s->state = STUDY_READY;
     return;

@@ -224,7 +224,7 @@ static int find_partial(void *payload, const tree_entry *e) {
 }
 
 /* What a program that was killed leaves behind would keep a study here forever, without a word. */
-static void warn_of_waiting(const station *st, study *s) {
+static void warn_of_waiting(station *st, study *s) {
   char name[STATION_PATH] = "";
   int ended;
 
@@ -244,6 +244,7 @@ static void warn_of_waiting(const station *st, study *s) {
                 "%s is waiting: a program has one of its files open for writing, but nothing has "
                 "changed for an hour: close that program",
                 s->path);
+  hook_event(st, "problem", s, "a study is still being written, but has not changed for an hour");
 }
 
 /* Has it been quiet for long enough? */
@@ -466,7 +467,7 @@ static void write_status(station *st) {
     return;
   station_counts c = station_count(st);
   notify_running("%s%llu waiting, %llu uploading, %llu uploaded, %llu failed",
-                 st->offline ? "offline: " : "", (unsigned long long)(c.ready + c.settling),
+                 st->offline ? "offline: " : "", (unsigned long long)c.ready + c.settling,
                  (unsigned long long)c.active, (unsigned long long)st->totals.uploaded,
                  (unsigned long long)st->totals.failed);
   status_write(st);

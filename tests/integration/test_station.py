@@ -934,6 +934,21 @@ def test_the_hook_gets_each_event(station, cloud, tmp_path):
     assert any('"study":"lab/P3---SECRET"' in p.read_text() for p in tmp_path.glob("hook.*.json"))
 
 
+def test_the_hook_hears_of_what_is_passed_over(station, cloud, tmp_path):
+    """It is neither uploaded nor moved to failed/, so nobody would look for it."""
+    hook = tmp_path / "hook"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+    s = station("--on-event", hook)
+    put(s.folder, {"stray-SECRET.dcm": "s", "lab/SECRET.txt": "l", "lab/one/a": "a"})
+    s.once()
+    texts = [p.read_text() for p in tmp_path.glob("hook.*.json")]
+    events = [e for e in map(json.loads, texts) if e["event"] == "problem"]
+    assert len(events) == 2 and not any("SECRET" in t for t in texts)
+    assert {e["detail"] for e in events} == {"a file is not in the folder of a study"}
+    assert {e["institute"] for e in events} == {"", "lab"} and all(e["attempts"] == 0 for e in events)
+
+
 @pytest.mark.parametrize("hook", ["#!/bin/sh\nexit 0\n", "#!/bin/sh\nexec 0<&-\nexit 7\n", "#!/bin/sh\nread -n 1 x\n"])
 def test_a_hook_need_not_read(station, tmp_path, hook):
     """Nothing waits for it, no SIGPIPE ends the station, and the next event follows."""
@@ -983,13 +998,19 @@ def test_a_report_that_cannot_be_written(station):
 
 
 @pytest.mark.skipif("IGTCLOUD_BIN" in os.environ, reason="a static program loads no libraries")
-def test_a_read_only_disk(station, cloud):
-    """What was sent stays where it is, and is neither sent again nor lost."""
-    s = station()
+def test_a_read_only_disk(station, cloud, tmp_path):
+    """What was sent stays where it is, and is neither sent again nor lost; the hook hears of it."""
+    hook = tmp_path / "hook"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+    s = station("--on-event", hook)
     put(s.folder, {"lab/P1---a/a": "abc"})
     s.start(**on(s.folder / "done", ("rename", errno.EROFS)))
     s.wait_for_log("it stays where it is; retrying")
     assert "Read-only file system" in s.log and s.stop() == 0 and list(s.tree()) == ["lab/P1---a/a"]
+    events = [json.loads(p.read_text()) for p in tmp_path.glob("hook.*.json")]
+    assert [(e["event"], e["detail"]) for e in events] == \
+        [("problem", "cannot be moved to done: Read-only file system")]
     cloud.clear()
     s.once()
     assert list(s.tree("done")) == ["lab/P1---a/a"] and not uploads_of(cloud, "a")
