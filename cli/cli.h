@@ -191,6 +191,7 @@ const option *command_option(const command *cmd, const char *name);
  * "IGTCLOUD_USER"; NULL: it is not set. */
 const char *option_origin(size_t offset);
 bool is_from_profile(size_t offset);
+bool is_user_of_key(const char *key_file, const char *user); /* by the file's name or record */
 /* NULL, or what is wrong with the value. */
 const char *check_value(const option *o, const char *value);
 /* The command's own options that were given, as a command line; free() it, NULL: no memory. */
@@ -296,6 +297,8 @@ const char *config_key_like(const char *key);
   { "yes", 'y', OPTION_FLAG, AT(yes), NULL, NULL, "do not ask for confirmation" }
 
 /* session.c */
+/* Whether the running login is what a client with these options would use. */
+bool is_login_for(const settings *s, const igt_client_options *o, const igt_token *token);
 /* The client's options by the settings, as open_client has them, without a cancel. Valid as long as
  * s. False: reported. */
 bool client_options(const settings *s, const char *environment, igt_client_options *out,

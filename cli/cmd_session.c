@@ -78,7 +78,27 @@ static int hold(const settings *s, int ready) {
   return status;
 }
 
+/* Scripts call login --background before each of their runs. */
+static bool is_signed_in(const settings *s) {
+  igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
+  igt_token *token = NULL;
+  bool is = false;
+  int status;
+
+  if (!client_options(s, NULL, &o, &status) || igt_token_read(NULL, &token, NULL) != IGT_OK)
+    return false;
+  is = igt_token_holder(token) > 0 && os_is_running(igt_token_holder(token)) &&
+       is_login_for(s, &o, token);
+  if (is)
+    message(s, "Already signed in as %s to %s (process %" PRId64 ")", igt_token_user(token),
+            igt_token_domain(token), igt_token_holder(token));
+  igt_token_free(token);
+  return is;
+}
+
 static int cmd_login(settings *s) {
+  if (s->background && is_signed_in(s))
+    return EXIT_DONE;
   return s->background ? os_hold_in_background(s, hold) : hold(s, -1);
 }
 

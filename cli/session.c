@@ -109,6 +109,20 @@ bool client_options(const settings *s, const char *environment, igt_client_optio
   return domain && fill_options(s, domain, out, exit_status);
 }
 
+/* A running login is used before any password, which would go unread in silence. */
+static void mention_login(const settings *s, const igt_client_options *o) {
+  const char *origin = option_origin(AT(password_stdin));
+  igt_token *token = NULL;
+
+  if (!s->password_stdin || s->service_file || s->submit || !origin ||
+      strcmp(origin, "the command line") != 0 || igt_token_read(NULL, &token, NULL) != IGT_OK)
+    return;
+  if (is_login_for(s, o, token))
+    message(s, "The login of %s is running, so --password-stdin is not used",
+            igt_token_user(token));
+  igt_token_free(token);
+}
+
 static igt_client *open_at(const settings *s, const char *domain, int *exit_status) {
   igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
   igt_client *client = NULL;
@@ -116,6 +130,7 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
 
   if (!fill_options(s, domain, &o, exit_status))
     return NULL;
+  mention_login(s, &o);
   o.cancel = last_cancel = igt_cancel_new();
   catch_signals(o.cancel);
   if (igt_client_new(&o, &client, &err) != IGT_OK)
@@ -149,6 +164,17 @@ static bool is_domain(const char *cloud, const char *domain) {
   const char *host = strncmp(cloud, "https://", 8) == 0 ? cloud + 8 : cloud;
 
   return domain && (strcasecmp(cloud, domain) == 0 || strcasecmp(host, domain) == 0);
+}
+
+bool is_login_for(const settings *s, const igt_client_options *o, const igt_token *token) {
+  const char *variable = getenv("CLOUD_USERNAME");
+  const char *user = o->user ? o->user : variable && *variable ? variable : NULL;
+
+  if (!is_domain(igt_token_domain(token), o->domain))
+    return false;
+  if (s->service_file && !o->user)
+    return is_user_of_key(s->service_file, igt_token_user(token));
+  return !user || strcmp(user, igt_token_user(token)) == 0;
 }
 
 /* A running login is to a cloud that the user has chosen. */

@@ -100,6 +100,8 @@ const char *cloud_variable(const char *key) {
   return NULL;
 }
 
+static bool key_is_overruled; /* the profile's: see choose_identity */
+
 bool is_from_profile(size_t offset) {
   const char *origin = option_origin(offset);
 
@@ -115,7 +117,8 @@ static void log_cloud_variable(const char *key, size_t offset) {
 
 /* It does not apply: CLOUD_DOMAIN and CLOUD_USERNAME come before a profile. */
 static bool is_overruled(const option *o) {
-  return is_from_profile(o->offset) && cloud_variable(o->name);
+  return is_from_profile(o->offset) &&
+         (cloud_variable(o->name) || (o->offset == AT(service_file) && key_is_overruled));
 }
 
 void log_given(const command *cmd) {
@@ -296,6 +299,8 @@ static bool unknown_key(const config *c, const config_entry *e) {
   return false;
 }
 
+static const char *profile_user;
+
 /* One entry of the profile; keys of other commands' options are left alone. */
 static bool from_entry(const command *cmd, const config *c, const config_entry *e, settings *s) {
   const option *o = config_option(cmd, e->key);
@@ -304,6 +309,8 @@ static bool from_entry(const command *cmd, const config *c, const config_entry *
 
   if (!o)
     return config_key_exists(e->key) || unknown_key(c, e);
+  if (o->offset == AT(user))
+    profile_user = e->value;
   snprintf(source, sizeof source, "profile '%s'", e->profile);
   wrong = offer_value(o, s, e->value, source);
   if (!wrong)
@@ -328,6 +335,7 @@ static bool from_profile(const command *cmd, settings *s) {
     return usage_error("out of memory"), false;
   r->earlier = last;
   last = r;
+  profile_user = NULL;
   if (!config_read(s, &r->c))
     return false;
   if (s->profile && !config_has_profile(&r->c, profile))
@@ -339,6 +347,30 @@ static bool from_profile(const command *cmd, settings *s) {
   return ok;
 }
 
+bool is_user_of_key(const char *key_file, const char *user) {
+  igt_key_info info = IGT_KEY_INFO_INIT;
+  const char *slash = strrchr(key_file, '/'), *name = slash ? slash + 1 : key_file;
+  size_t n = strlen(user);
+
+  return (strncmp(name, user, n) == 0 && (!name[n] || strcmp(name + n, ".pem") == 0)) ||
+         (igt_key_info_read(key_file, &info, NULL) == IGT_OK && strcmp(info.service, user) == 0);
+}
+
+/* A user that was given on the command line or in a variable comes before the key of a profile, as
+ * a key that was given comes before the profile's user (session.c). */
+static void choose_identity(settings *s) {
+  const char *variable = cloud_variable("user");
+  const char *user = !s->user || is_from_profile(AT(user)) ? NULL : s->user;
+
+  if (!user && variable)
+    user = getenv(variable);
+  key_is_overruled = user && s->service_file && is_from_profile(AT(service_file)) &&
+                     !(profile_user && strcmp(user, profile_user) == 0) &&
+                     !is_user_of_key(s->service_file, user);
+  if (key_is_overruled)
+    s->service_file = NULL;
+}
+
 static bool from_surroundings(const command *cmd, settings *s) {
   const option *tables[] = {cmd->options, common_options,
                             cmd->signs_in ? sign_in_options : no_options};
@@ -348,6 +380,7 @@ static bool from_surroundings(const command *cmd, settings *s) {
     ok = from_environment(cmd, tables[i], s) && ok;
   if (goes_on(cmd, ok) && !cmd->ignores_profile)
     ok = from_profile(cmd, s) && ok;
+  choose_identity(s);
   return ok;
 }
 

@@ -131,6 +131,15 @@ def test_commands_use_it_without_asking(cloud, home, login):
     assert decode(login.path)["sub"] == "demo@example.com"  # still signed in
 
 
+def test_a_password_that_is_not_used_is_mentioned(cloud, home, login):
+    said = f"The login of {USER} is running, so --password-stdin is not used"
+    run = igtcloud(cloud, home).run
+    assert said in run("ls", "--domain", cloud.url, "--password-stdin", sign_in=False).err
+    assert said not in run("ls", "--domain", cloud.url, sign_in=False).err
+    assert said not in run("ls", "--domain", cloud.url, "--password-stdin", "--user", "sofie@example.com",
+                           sign_in=False, status=None).err
+
+
 def test_renews_in_place(cloud, home, login):
     """A program that mapped the file before sees the new token, which is valid."""
     with open(login.path, "rb") as f, \
@@ -212,6 +221,23 @@ def test_a_key_that_was_given_comes_before_a_profiles_user(cloud, home, key):
     assert done.lines[0]["user"] == "upload-station@demo"
 
 
+def test_a_user_that_was_given_comes_before_a_profiles_key(cloud, home, key):
+    file = Path(home, ".config/igtcloud/config")
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[default]\nservice-file = {key}\n", encoding="utf-8")
+
+    def who(*arguments, **variables):
+        done = igtcloud(cloud, home).run("whoami", "--json", "--domain", cloud.url, *arguments, env=variables,
+                                         sign_in=False)
+        return done.lines[0]["user"]
+
+    stdin = "--password-stdin"
+    assert who("--user", USER, stdin) == who(stdin, IGTCLOUD_USER=USER) == who(stdin, CLOUD_USERNAME=USER) == USER
+    # The name of the key's own service chooses the key; a key that was given as well, too.
+    assert who("--user", "upload-station@demo") == who(IGTCLOUD_USER="upload-station@demo") == "upload-station@demo"
+    assert who() == "upload-station@demo"
+
+
 def test_a_token_for_another_cloud_is_not_sent(cloud, home, login):
     with Sandbox(seed="demo") as other:
         who = json.loads(igtcloud(other, home).run("whoami", "--json").text)
@@ -243,6 +269,16 @@ def test_background_detaches_once_signed_in(cloud, home):
         start_new_session=True)
     assert decode(path)["sub"] == "demo@example.com"
     igtcloud(cloud, home).run("whoami", sign_in=False)
+    # Again: there is nothing to do, except for another user.
+    def again(*arguments):
+        return igtcloud(cloud, home).run("login", "--background", "--domain", cloud.url, "--password-stdin", *arguments,
+                                         sign_in=False, status=None)
+    before = decode(path)["csrf"]
+    for arguments in (["--user", USER], []):
+        done = again(*arguments)
+        assert done.status == DONE and f"Already signed in as {USER} to {cloud.url} (process " in done.err, done
+    done = again("--user", "another@example.com")
+    assert done.status == FAILED and "already running" in done.err and decode(path)["csrf"] == before
     Program(None, home).run("logout", sign_in=False)
     assert not os.path.exists(path)
 
