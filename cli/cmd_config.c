@@ -12,9 +12,21 @@ static const char *profile_of(const settings *s) {
   return s->profile ? s->profile : "default";
 }
 
+/* "lab.user", where lab is no command. */
+static bool may_name_profile(const char *key) {
+  const char *dot = strchr(key, '.');
+
+  return dot && dot > key && config_key_exists(dot + 1);
+}
+
 static int unknown_key(const char *key) {
   const char *like = config_key_like(key);
+  int n = (int)strcspn(key, ".");
 
+  if (!like && may_name_profile(key))
+    return usage_error("unknown key '%s': there is no command '%.*s'; if it is a profile, give "
+                       "--profile %.*s and the key '%s'",
+                       key, n, key, n, key, key + n + 1);
   return usage_error("unknown key '%s'%s%s%s", key,
                      like ? "; did you mean '" : "; keys are the long names of options",
                      like ? like : "", like ? "'?" : "");

@@ -307,8 +307,23 @@ bool selects_files(const settings *s) {
          s->min_size || s->max_size;
 }
 
+/* A folder "out.csv" would be made, with the file in it. */
+static bool names_a_csv_file(const char *target) {
+  char inside[4096];
+  size_t n = strlen(target);
+
+  (void)snprintf(inside, sizeof inside, "%s/.", target);
+  return n > 4 && strcasecmp(target + n - 4, ".csv") == 0 && !file_exists(inside);
+}
+
 /* What is written and where; false: a usage error was printed. */
 static bool take_csv(const settings *s, igt_csv_options *o, igt_filters *filters) {
+  if (names_a_csv_file(s->arguments[0])) {
+    usage_error("'%s' looks like a file, but TARGET_FOLDER is a folder; did you mean `igtcloud csv "
+                "- PROJECT > %s`?",
+                s->arguments[0], s->arguments[0]);
+    return false;
+  }
   if (strcmp(s->arguments[0], "-") == 0)
     o->write = to_stdout;
   else

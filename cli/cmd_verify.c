@@ -61,8 +61,9 @@ const command verify_command = {
     "compare a folder with the cloud",
     "Compares each file in LOCAL_FOLDER with the cloud without transferring it, and reports "
     "every\n"
-    "file that is not identical: different, missing here, missing there, or unchecked if the\n"
-    "store has no digest. Exits with 0 if everything matches, with 3 if not.\n"
+    "file that is not identical: different, missing here (in the folder), missing there (in the\n"
+    "cloud, or in the manifest), or unchecked if the store has no digest. Exits with 0 if "
+    "everything matches, with 3 if not.\n"
     "\n"
     "With --manifest and a LOCAL_FOLDER, its files are compared with the digests in the manifest,\n"
     "without any cloud or account. With --manifest alone, the cloud is compared with the "

@@ -318,10 +318,13 @@ void note(unsigned long long n, const char *noun, const char *nouns, const char 
     fprintf(stderr, "  %llu %s%s\n", n, n == 1 ? noun : nouns, text);
 }
 
-static void print_compared(const igt_transfer_summary *s) {
+static void print_compared(const report *r, const igt_transfer_summary *s) {
+  bool folder = r->s->manifest && r->s->argument_count; /* compared with the manifest, no cloud */
+
   note(s->files_different, "file", "files", " DIFFERENT");
   note(s->files_missing_here, "file", "files", " MISSING HERE");
-  note(s->files_missing_there, "file", "files", " MISSING THERE");
+  note(s->files_missing_there, "file", "files",
+       folder ? " MISSING THERE (not in the manifest)" : " MISSING THERE");
   note(s->files_unchecked, "file", "files", " not checked: the store has no suitable digest");
 }
 
@@ -383,7 +386,7 @@ static void print_replaced(const report *r, const igt_transfer_summary *s) {
 static void print_summary(const report *r, const igt_transfer_summary *s) {
   print_moved(r, s);
   print_replaced(r, s);
-  print_compared(s);
+  print_compared(r, s);
   print_skipped(r, s);
   if (r->s->dry_run)
     note(s->studies_created, "study", "studies", " would be created");

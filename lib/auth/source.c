@@ -305,7 +305,7 @@ static igt_status fail_unanswered(const igt__source *source, igt_error *err) {
     return igt__fail(err, IGT_E_CANCELLED, "signing in was cancelled");
   (void)igt__fail(err, IGT_E_NO_SESSION,
                   "nobody is signed in to %s, and no password was given: give a user name "
-                  "and a password (igtcloud: --user NAME --password-stdin) or a service identity "
+                  "and a password (--user NAME --password-stdin) or a service identity "
                   "(--service-file FILE), or sign in with `igtcloud login` on a terminal",
                   cloud_of(source));
   mention_other_login(source, err);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/str.h"
 #include "base/unicode.h"
 #include "cloud/node.h"
 #include "cloud/suffix.h"
@@ -269,6 +270,22 @@ static bool category(const igt_node *node, const char *path, igt_node_target *ou
   return false;
 }
 
+static igt_status no_category(const igt_node *study, const char *path, igt_error *err) {
+  static const char *const words[] = {"files", "dicom", "annotations", "series"};
+  igt__similar like = {0};
+  char typed[32];
+
+  (void)igt__fail(err, IGT_E_NOT_FOUND,
+                  "a study ('%s') contains files, dicom, annotations or series, not '%s'",
+                  study->name, path);
+  igt__str_copy(typed, sizeof typed, path);
+  typed[strcspn(typed, "/")] = '\0';
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    igt__similar_offer(&like, typed, words[i]);
+  igt__similar_say(&like, err);
+  return IGT_E_NOT_FOUND;
+}
+
 static igt_node_kind below(igt_node_kind kind) {
   return kind == IGT_NODE_CLOUD     ? IGT_NODE_PROJECT
          : kind == IGT_NODE_PROJECT ? IGT_NODE_INSTITUTE
@@ -283,9 +300,7 @@ static igt_status resolve(igt_node *from, const char *path, igt_node_target *out
   while (status == IGT_OK && *path && !category(out->node, path, out)) {
     igt_node *next = NULL;
     if (out->node->kind == IGT_NODE_STUDY)
-      return igt__fail(err, IGT_E_NOT_FOUND,
-                       "a study ('%s') contains files, dicom, annotations or series, not '%s'",
-                       out->node->name, path);
+      return no_category(out->node, path, err);
     if (out->node->kind > IGT_NODE_STUDY)
       return igt__fail(err, IGT_E_NOT_FOUND, "'%s' has nothing below it", out->node->name);
     status = step(out->node, below(out->node->kind), &path, &next, err);

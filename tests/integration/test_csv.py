@@ -60,6 +60,13 @@ def studies(cloud, project, institute):
 # ---- the form ----
 
 @pytest.mark.smoke
+def test_a_target_that_looks_like_a_file(igtcloud, tmp_path):
+    """A folder of that name would be made otherwise."""
+    done = igtcloud.run("csv", tmp_path / "out.csv", "demo", status=USAGE)
+    assert f"did you mean `igtcloud csv - PROJECT > {tmp_path}/out.csv`?" in done.err
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_rows_to_the_letter(cloud, igtcloud):
     data = igtcloud.run("csv", "-", "heart", "lab").out
     columns, rows = table(data)

@@ -144,7 +144,7 @@ static void explain(const igt__found *found, const char *cloud, igt_error *err) 
                   igt__text_of(&found->project->name), cloud);
   igt__similar_say(&like, err);
   if (!*like.name)
-    igt__error_append(err, "; use --ignore-unknown to skip such folders");
+    igt__error_append(err, "; --ignore-unknown skips such folders without an error");
 }
 
 static void walk_unknown(unknown *u, igt__root *root) {
