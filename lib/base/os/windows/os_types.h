@@ -18,8 +18,10 @@
 #define O_NONBLOCK 0 /* no file is a pipe by its name alone */
 #define O_NOCTTY 0
 
-/* Commands for a user, in cmd.exe and PowerShell: only the owner (S-1-3-4) may use a file. */
-#define IGT__OS_MAKE_PRIVATE(file) "icacls \"" file "\" /inheritance:r /grant:r *S-1-3-4:F"
+/* Commands for a user, in cmd.exe and PowerShell: only the owner (S-1-3-4) may use a file. The
+ * first removes what was granted to others on the file itself, the second what it inherits. */
+#define IGT__OS_MAKE_PRIVATE(file)                                                                 \
+  "icacls \"" file "\" /reset, then the same with /inheritance:r /grant:r *S-1-3-4:F for /reset"
 #define IGT__OS_REFUSE_WRITERS IGT__OS_MAKE_PRIVATE
 
 #define S_IFMT 0xF000
