@@ -124,10 +124,26 @@ static igt_status name_service(igt__source *source, igt_error *err) {
   return status;
 }
 
+static bool has_modes(const char *path) {
+  int fd = igt__os_open(path, O_RDONLY | O_NONBLOCK, 0);
+  bool has = fd < 0 || igt__os_has_modes(fd);
+
+  if (fd >= 0)
+    (void)igt__os_close(fd);
+  return has;
+}
+
 static void warn_if_readable(const char *path) {
   igt__stat st;
 
-  if (igt__os_stat_with_owner(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+  if (igt__os_stat_with_owner(path, &st) != 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 077))
+    return;
+  if (!has_modes(path))
+    IGT__WARN(IGT_LOG_AUTH,
+              "the key file %s can be used by others: its disk (FAT or exFAT) cannot refuse them; "
+              "move it to another disk",
+              path);
+  else
     IGT__WARN(IGT_LOG_AUTH,
               "the key file %s can be used by others (mode %04o); make it private "
               "with: " IGT__OS_MAKE_PRIVATE("%s"),

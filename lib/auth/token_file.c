@@ -50,7 +50,7 @@ igt_status igt__token_path(const char *path, char *out, size_t cap, igt_error *e
 
 /* A file in a shared folder may be somebody else's trap: a file or link of theirs, or a file of
  * ours that they can read. */
-static igt_status check_trust(const char *path, const igt__stat *st, igt_error *err) {
+static igt_status check_trust(int fd, const char *path, const igt__stat *st, igt_error *err) {
   if (!S_ISREG(st->st_mode))
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s is not a regular file, so it is not used", path);
@@ -59,6 +59,12 @@ static igt_status check_trust(const char *path, const igt__stat *st, igt_error *
                      "the token file %s belongs to another user (uid %lu), so it is not used; set "
                      "CLOUD_TOKEN_MMAP to another path",
                      path, (unsigned long)st->st_uid);
+  if ((st->st_mode & 077) && !igt__os_has_modes(fd))
+    return igt__fail(
+        err, IGT_E_TOKEN_FILE,
+        "the token file %s can be used by others, as its disk (FAT or exFAT) cannot "
+        "refuse them, so it is not used; set CLOUD_TOKEN_MMAP to a path on another disk",
+        path);
   if (st->st_mode & 077)
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s can be used by others (mode %04o), so it is not used; "
@@ -94,7 +100,7 @@ igt_status igt__token_open(const char *path, int flags, int *fd, igt__stat *st, 
   if (igt__os_fstat(*fd, st) != 0 || igt__os_stat_owner(*fd, st) != 0)
     status = igt__fail_errno(err, errno, "the token file %s", path);
   else
-    status = check_trust(path, st, err);
+    status = check_trust(*fd, path, st, err);
   if (status != IGT_OK) {
     igt__os_close(*fd);
     *fd = -1;

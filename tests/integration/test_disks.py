@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-from igtcloud import (DONE, ENDING, FAILED, SOME_FAILED, Program, journal_of, on_windows, program,
+from igtcloud import (DENIED, DONE, ENDING, FAILED, SOME_FAILED, USAGE, Program, journal_of, on_windows, program,
                       ranges_in_journal, shown, tree)
 from odd_store import OddStore, opaque
 from sandbox import BUCKET, Sandbox, seeded
@@ -289,6 +289,25 @@ def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
         assert film.read_bytes() == store.data(film_key(store))
         asked = [a for a in store.asked if a.method == "GET"][before:]
         assert lose or all(a.range[0] > 0 for a in asked)  # what was there was not fetched again
+
+
+@injected
+def test_a_fat_disk_that_others_can_use(igtcloud, tmp_path):
+    """The mount gives all of its files one mode, and chmod, the advice elsewhere, changes none."""
+    fat = on(tmp_path, ("fat", 1), CLOUD_TOKEN_MMAP=tmp_path / "token")
+    config = tmp_path / "config"
+    config.write_text("[default]\nretries = 2\n")
+    for name in ("token", "key"):
+        (tmp_path / name).write_bytes(bytes(8192))
+    for file in ("config", "token", "key"):
+        (tmp_path / file).chmod(0o777)
+    texts = [igtcloud.run("ls", "--config", config, status=USAGE, env=fat).err,
+             igtcloud.run("whoami", sign_in=False, status=DENIED, env=fat).err,
+             igtcloud.run("whoami", "--service-file", tmp_path / "key", status=None, sign_in=False, env=fat).err]
+    for text in texts:
+        assert "(FAT or exFAT) cannot refuse them" in text and "chmod" not in text, texts
+    config.chmod(0o755)  # mounted for the user
+    igtcloud.run("ls", "--config", config, env={**fat, "CLOUD_TOKEN_MMAP": tmp_path / "none"})
 
 
 @injected

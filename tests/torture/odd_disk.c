@@ -10,6 +10,7 @@
  *   inode    no failure: stat returns another inode number each time
  *   clock    no failure: the change time is the modification time, as on FAT
  *   statfs   no failure: reports unlimited free space
+ *   fat      no failure: the disk calls itself FAT
  *   lost     no failure: without its pages in memory, a file has zeros in place of its bytes
  *   full     fallocate takes all free space, as ext4 does, and then fails
  *
@@ -28,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static _Atomic unsigned long inodes = 1u << 20;
@@ -180,6 +182,15 @@ int fstatvfs64(int fd, struct statvfs64 *st) {
 
   if (!failed && refusal("statfs", fd))
     st->f_bavail = st->f_blocks = 1ul << 40;
+  return failed;
+}
+
+int fstatfs64(int fd, struct statfs64 *fs) {
+  enum { FAT = 0x4d44 };
+  int failed = REAL(fstatfs64)(fd, fs);
+
+  if (!failed && refusal("fat", fd))
+    fs->f_type = FAT;
   return failed;
 }
 

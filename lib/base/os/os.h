@@ -75,6 +75,9 @@ unsigned igt__os_user(void);
 int igt__os_stat_owner(int fd, igt__stat *st);
 /* igt__os_stat with these. */
 int igt__os_stat_with_owner(const char *path, igt__stat *st);
+/* Whether the disk of an open file can refuse other users: FAT and exFAT store no modes or access
+ * lists. On Linux their mount gives all files one mode; on Windows every user may do everything. */
+bool igt__os_has_modes(int fd);
 /* What this process creates is for its user alone until _restore_mode. */
 mode_t igt__os_private_mode(void);
 void igt__os_restore_mode(mode_t before);

@@ -50,6 +50,13 @@ void igt__os_disk(int fd, char *name, size_t cap, uint64_t *total) {
       (void)snprintf(name, cap, "%s", known[i].name);
 }
 
+bool igt__os_has_modes(int fd) {
+  enum { FAT = 0x4d44, EXFAT = 0x2011bab0 };
+  struct statfs fs;
+
+  return fstatfs(fd, &fs) != 0 || (fs.f_type != FAT && fs.f_type != EXFAT);
+}
+
 int igt__os_allocate(int fd, int64_t size) {
   return fallocate(fd, 0, 0, (off_t)size) == 0 ? 0 : errno;
 }
