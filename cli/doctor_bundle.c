@@ -27,16 +27,29 @@ static bool is_in_word(char c) {
   return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
+/* Windows writes a path in either case and with either separator. */
+static int folded(char c) {
+  return c == '\\' ? '/' : tolower((unsigned char)c);
+}
+
+static bool begins_with(const char *text, const char *name, size_t n) {
+  size_t i = 0;
+
+  while (i < n && text[i] && folded(text[i]) == folded(name[i]))
+    i++;
+  return i == n;
+}
+
 /* The bytes of path at the beginning of text; 0: it is not there. */
 static size_t path_there(const char *text, const char *path, size_t n) {
-  return strncmp(text, path, n) == 0 && !is_in_word(text[n]) ? n : 0;
+  return begins_with(text, path, n) && !is_in_word(text[n]) ? n : 0;
 }
 
 static size_t any_path_there(const char *text, const char *path) {
   const char *home = getenv("HOME");
   size_t n = strlen(path), in_home = home ? strlen(home) : 0, k;
 
-  while (n > 1 && path[n - 1] == '/')
+  while (n > 1 && folded(path[n - 1]) == '/')
     n--;
   if (n < NAME_LEAST)
     return 0;
@@ -53,7 +66,7 @@ static size_t length_there(const char *all, const char *text, const replacement 
   if (r->is_path)
     return text > all && is_in_word(text[-1]) ? 0 : any_path_there(text, r->from);
   size_t n = strlen(r->from);
-  return n >= NAME_LEAST && strncmp(text, r->from, n) == 0 ? n : 0;
+  return n >= NAME_LEAST && begins_with(text, r->from, n) ? n : 0;
 }
 
 /* Of several, the longest: a folder in the home folder is not left with its name. */
@@ -87,6 +100,12 @@ char *without_names(const doctor *d, const char *text) {
                              {getenv("XDG_STATE_HOME"), "XDG_STATE_HOME", true},
                              {getenv("XDG_CONFIG_HOME"), "XDG_CONFIG_HOME", true},
                              {getenv("HOME"), "~", false},
+                             {getenv("USERPROFILE"), "~", false}, /* and below: Windows' */
+                             {getenv("LOCALAPPDATA"), "LOCALAPPDATA", true},
+                             {getenv("APPDATA"), "APPDATA", true},
+                             {getenv("TEMP"), "TEMP", true},
+                             {getenv("TMP"), "TMP", true},
+                             {getenv("USERNAME"), "(login)", false},
                              {d->here, "the current folder", true},
                              {d->user, "(user)", false},
                              {d->s->user, "(user)", false},

@@ -20,7 +20,7 @@ import time
 import pytest
 
 from gateway import Authority, Gateway, Proxy
-from igtcloud import FAILED, PASSWORD, USER, Program, is_private, journal_of
+from igtcloud import FAILED, PASSWORD, USER, Program, is_private, journal_of, on_windows
 from sandbox import BUCKET, Sandbox
 from test_disks import injected, on
 
@@ -346,7 +346,7 @@ def members_of(bundle):
 @pytest.mark.parametrize("base", ["home", "elsewhere"])
 def test_a_bundle_has_no_paths_that_the_user_gave(igtcloud, home, tmp_path, base):
     """They are named for patients; also where a text is cut off, or escaped."""
-    folder = (home if base == "home" else tmp_path) / 'Mustermann-Hans "ü"'
+    folder = (home if base == "home" else tmp_path) / ("Mustermann-Hans 'ü'" if on_windows() else 'Mustermann-Hans "ü"')
     for name in ("state", "tmp"):
         (folder / name).mkdir(parents=True)
     deep = "/".join([str(folder)] + ["Mustermann" * 20] * 8)  # longer than a line of the doctor's
@@ -360,6 +360,15 @@ def test_a_bundle_has_no_paths_that_the_user_gave(igtcloud, home, tmp_path, base
         shown = "left out" if target == deep else "the target folder"
         for said in (shown, "(the journal)", "TMPDIR/"):
             assert said in texts["doctor.txt"] and said in texts["doctor.json"], texts
+
+
+def test_a_bundle_has_no_names_of_windows(igtcloud, tmp_path):
+    """Its paths are written in either case, with either separator."""
+    bundle = tmp_path / "bundle.tar"
+    igtcloud.run("doctor", "--bundle", bundle, status=None, env={
+        "USERPROFILE": r"C:\Users\Hans", "TEMP": r"D:\Hans\Temp", "USERNAME": "HMuster",
+        "SSL_CERT_DIR": r"c:/users/hans/certs;D:\hans\temp\x;E:\HMuster"})
+    assert r"SSL_CERT_DIR = ~/certs;TEMP\x;E:\(login)" in members_of(bundle)["environment.txt"]
 
 
 def test_profiles_in_a_bundle_are_numbered(igtcloud, tmp_path):
