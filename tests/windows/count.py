@@ -34,23 +34,23 @@ def outcomes(reports):
     return found
 
 
-def all_tests():
-    """Each test of tests/integration, without the plugin that leaves some out."""
+def all_tests(mark=""):
+    """Each test of tests/integration that has the mark, without the plugin that leaves some out."""
     env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     env["WINDOWS_DRIVE"] = "Z:"  # parameters differ there: ENDING
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider",
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", "-m", mark,
                            ROOT / "tests/integration"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    return [pathlib.PurePath(file).stem + "::" + test for file, mark, test in
-            (line.partition("::") for line in done.stdout.splitlines()) if mark and file.endswith(".py")]
+    return [pathlib.PurePath(file).stem + "::" + test for file, colons, test in
+            (line.partition("::") for line in done.stdout.splitlines()) if colons and file.endswith(".py")]
 
 
 def main():
     ran, left_out, rows = outcomes(sys.argv[1:]), {}, list(wine.skips())
     names = set(all_tests())
     for kind, pattern, reason in rows:
-        for name in names:
-            if fnmatch.fnmatchcase(name, pattern):
-                left_out.setdefault(name, (kind, reason))
+        found = all_tests(pattern[1:]) if pattern.startswith("@") else fnmatch.filter(names, pattern)
+        for name in found:
+            left_out.setdefault(name, (kind, reason))
     total, whole, reasons = collections.Counter(), {}, collections.Counter()
     for file in sorted({name.split("::")[0] for name in names}):
         results = [left_out.get(name) or ran.get(name, ("not run", "")) for name in names
@@ -67,10 +67,8 @@ def main():
                                         if pattern.split("::")[0] not in whole), sep="\n  ")
     print("tests that were skipped:", *(f"{n}: {why}" for (_, why), n in sorted(reasons.items())), sep="\n  ")
     sensible = sum(total.values()) - total["no"] - total["long"]
-    preloaded = reasons["skipped", wine.PRELOADED]
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped, {total['not run']} not run, "
-          f"of {sensible} that make sense on Windows ({100 * total['passed'] / max(sensible, 1):.1f} %; "
-          f"{100 * total['passed'] / max(sensible - preloaded, 1):.1f} % without the {preloaded} that preload a library of Linux); "
+          f"of {sensible} that make sense on Windows ({100 * total['passed'] / max(sensible, 1):.1f} %); "
           f"left out: {total['no']} that make none, {total['wine']} that wine cannot show, "
           f"{total['fault']} with known faults")
 

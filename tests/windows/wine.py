@@ -10,7 +10,6 @@ import pytest
 
 HERE = pathlib.Path(__file__).parent
 KINDS = ("no", "wine", "fault")  # `skips` says what they mean
-PRELOADED = "a library of Linux is preloaded, in place of a disk, a keyring or a system that fails"
 
 
 def read(table):
@@ -19,7 +18,7 @@ def read(table):
 
 
 def skips():
-    """(kind, pattern, reason); a pattern is FILE::TEST without the folder and .py, or FILE::*."""
+    """(kind, pattern, reason); a pattern is FILE::TEST without the folder and .py, FILE::*, or @MARK."""
     for line in read("skips"):
         kind, pattern, reason = line.split(maxsplit=2)
         if kind not in KINDS:
@@ -33,6 +32,8 @@ def name_of(item):
 
 def fitting(table, pattern, names, partial):
     """The items that a pattern names. With -k or a single test on the command line none may do."""
+    if pattern.startswith("@"):
+        return [item for item in names if item.get_closest_marker(pattern[1:])]
     found = [item for item, name in names.items() if fnmatch.fnmatchcase(name, pattern)]
     files = {name.split("::")[0] for name in names.values()}
     if not found and pattern.split("::")[0] in files and not partial:
@@ -41,9 +42,6 @@ def fitting(table, pattern, names, partial):
 
 
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        if item.get_closest_marker("dynamic"):
-            item.add_marker(pytest.mark.skip(reason=PRELOADED))
     names = {item: name_of(item) for item in items}
     partial = config.option.keyword or any("::" in arg for arg in config.args)
     left_out = {item for _, pattern, _ in skips() for item in fitting("skips", pattern, names, partial)}
