@@ -8,6 +8,7 @@ import os
 import pytest
 
 from igtcloud import DONE, FAILED, SOME_FAILED, Program, largest_size, tree
+from odd_cloud import OddCloud
 from odd_store import OddStore, opaque
 from rest_client import RestClient
 
@@ -314,3 +315,18 @@ def test_an_etag_with_a_proxys_suffix(odd, store, out, suffix):
     store.change = marked
     done = odd.run("download", out, "p")
     assert right(store, files(out)) == ALL and "4 files not verified" in done.err
+
+
+def test_a_list_with_the_keys_of_another_study(store, cloud, home, out):
+    """Credentials may reach more than one study: no file lands under another patient."""
+    lists = {}
+
+    def change(request, reply):
+        if request.plain.endswith("/files"):
+            reply.json = lists.setdefault("first", reply.json)
+    cloud.clear()
+    with OddCloud(store.gateway.url) as odd:
+        odd.change = change
+        done = Program(odd.url, home).run("download", out, "many", "--limit", "2", status=SOME_FAILED)
+    assert "not below the s3Prefix" in done.err
+    assert len(files(out)) == 1

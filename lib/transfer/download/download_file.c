@@ -54,7 +54,7 @@ static igt_status claim_name(plan *p, const char *path, igt_error *err) {
 /* *local: the path of the file below the study's folder. */
 static igt_status check_file(plan *p, const igt_file *file, const char *name, char **local,
                              igt_error *err) {
-  igt_status status = igt__listed_check(file, err);
+  igt_status status = igt__listed_check(file, p->group->s3_prefix, err);
 
   *local = NULL;
   if (status == IGT_OK)

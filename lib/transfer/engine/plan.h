@@ -47,9 +47,10 @@ typedef struct igt__category {
 #define IGT__CATEGORY_COUNT 3
 extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 
-/* What a file must have in the cloud's list to be fetched: a key and a size that S3 allows, or
- * IGT_E_REQUIRED, IGT_E_UNSAFE_NAME, IGT_E_TYPE. */
-igt_status igt__listed_check(const igt_file *file, igt_error *err);
+/* What a file must have in the cloud's list to be fetched: a key below s3_prefix, that of the study
+ * or project, and a size that S3 allows, or IGT_E_REQUIRED, IGT_E_UNSAFE_NAME, IGT_E_PROTOCOL,
+ * IGT_E_TYPE. */
+igt_status igt__listed_check(const igt_file *file, const char *s3_prefix, igt_error *err);
 
 /* An institute whose studies could not be listed, as a study that failed. */
 void igt__report_institute(igt__run *run, const igt_institute *institute, const igt_error *err);

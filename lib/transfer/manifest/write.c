@@ -299,7 +299,7 @@ static void ask_task(void *arg) {
 
 static igt_status check_file(job *j, const igt_file *file, const char *path, igt_error *err) {
   char *local = NULL;
-  igt_status status = igt__listed_check(file, err);
+  igt_status status = igt__listed_check(file, igt__text_of(&j->study->s3_prefix), err);
 
   if (status != IGT_OK)
     return status;
