@@ -4,7 +4,8 @@
  * read that far, this would never end. Then only the ids are listed, with a field mask (X-Fields),
  * which is a small fraction of the list, and the remaining studies are requested one by one, each
  * of which is small. A study that the server lists twice is handed on once: two transfers of one
- * study would use one folder. Called by everything that lists studies. */
+ * study would use one folder. Studies that differ and have one id are an error. Called by
+ * everything that lists studies. */
 #include "cloud/study_list.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "base/mem.h"
 #include "cloud/find.h"
 #include "crypto/crc.h"
+#include "model/model.h"
 
 #define MASK "{studyDatabaseId}"
 
@@ -25,7 +27,8 @@ typedef struct listing {
   const char *institute_id;
   igt_root_study_fn fn;
   void *payload;
-  igt__fingerprints *ids; /* of the studies that were handed on */
+  igt__fingerprints *ids; /* of the studies that were handed on, with who they are */
+  char *twice;            /* the id that differing ones have; NULL: none */
   /* Of the studies that were handed on, in the order of the list. */
   size_t count;
   uint64_t crc;
@@ -38,13 +41,41 @@ static uint64_t add_id(uint64_t crc, const char *id) {
   return igt__crc_update(IGT__CRC64NVME, crc, id, strlen(id) + 1);
 }
 
+static igt_status add_patient(void *payload, const igt__field_view *field) {
+  uint64_t *crc = payload;
+  igt__buf value;
+
+  if (strcmp(field->name, "patient") != 0 || field->is != IGT_SET)
+    return IGT_OK;
+  igt__buf_init(&value, IGT__MAX_LIST_BODY);
+  if (igt__field_write(&value, field))
+    *crc = igt__crc_update(IGT__CRC64NVME, *crc, value.data, value.len);
+  igt__buf_finish(&value);
+  return IGT_OK;
+}
+
+/* Whose study it is, and where its files are. */
+static uint64_t who(const igt_root_study *study) {
+  uint64_t crc = add_id(0, igt__text_of(&study->study_id_human_readable));
+
+  (void)igt__model_each_field(&study->model, add_patient, &crc);
+  return add_id(crc, igt__text_of(&study->s3_prefix));
+}
+
 static igt_status once(listing *l, igt_root_study *study, const char *id) {
-  if (*id && igt__fingerprints_has(l->ids, id)) {
+  const uint64_t *before = igt__fingerprints_number(l->ids, id);
+
+  if (*id && before && *before != who(study)) { /* reported at the end: the others are as usual */
+    if (!l->twice)
+      l->twice = igt__strdup(id);
+    return l->twice ? IGT_OK : IGT_E_NO_MEMORY;
+  }
+  if (*id && before) {
     igt__log(IGT_LOG_WARNING, IGT_LOG_API,
              "the cloud lists the study %s more than once; the duplicate is ignored", id);
     return IGT_OK;
   }
-  if (*id && !igt__fingerprints_set(l->ids, id, 0))
+  if (*id && !igt__fingerprints_set(l->ids, id, who(study)))
     return IGT_E_NO_MEMORY;
   return l->fn(l->payload, study);
 }
@@ -187,10 +218,16 @@ igt_status igt__each_study(igt_client *client, const char *institute_id, igt_roo
   igt_error mine = IGT_ERROR_INIT;
   igt_status status;
 
-  l.ids = igt__fingerprints_new(false, NULL);
+  l.ids = igt__fingerprints_new(true, NULL);
   if (!l.ids)
     return igt__fail_memory(err);
   status = list(&l, err ? err : &mine);
+  if (status == IGT_OK && l.twice)
+    status = igt__fail(err, IGT_E_PROTOCOL,
+                       "the cloud lists different studies with the id %s: which one its files are "
+                       "of is not known; report it to the cloud's support",
+                       l.twice);
+  igt__free(l.twice);
   igt__fingerprints_free(l.ids);
   return status;
 }

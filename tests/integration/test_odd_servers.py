@@ -384,6 +384,22 @@ def test_a_study_that_is_listed_twice_has_one_row(odd, igtcloud):
     assert len(list(csv.DictReader(io.StringIO(done.text)))) == 1 and "more than once" in done.err
 
 
+@pytest.mark.parametrize("field, value", [("studyIdHumanReadable", "another"), ("s3Prefix", "another/"),
+                                          ("patient", {"patientId": "another"})])
+@pytest.mark.parametrize("first", [True, False])
+def test_different_studies_with_one_id(odd, igtcloud, tmp_path, field, value, first):
+    """Neither is right: the files that the id has may be of either. The others are as usual."""
+    def change(request, reply):
+        if request.method == "GET" and request.plain.endswith("/studies"):
+            other = dict(reply.json[0], **{field: value})
+            reply.json = [other, *reply.json] if first else [*reply.json, other]
+    odd.change = change
+    for status, *command in ((SOME_FAILED, "download", tmp_path / "out", "p", "i"), (FAILED, "csv", "-", "p", "i"),
+                             (FAILED, "manifest", "p", "i")):
+        done = igtcloud.run(*command, status=status)
+        assert "different studies with the id" in done.err, done.err
+
+
 # ---- fields that are not known ----
 
 def test_two_fields_of_one_column_are_counted(odd, igtcloud):
