@@ -124,6 +124,8 @@ struct igt__s3_request_private {
   uint64_t taken;
   uint64_t object_size;
   char object_etag[80];
+  bool object_is_weak;
+  int64_t object_modified;
   char redirect[300];                         /* origin of a temporary redirect; "": none */
   igt__buf complete;                          /* the body of COMPLETE */
   igt__buf url, query, scratch, names, value; /* kept between attempts */

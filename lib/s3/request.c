@@ -283,7 +283,7 @@ static void reset_response(igt__s3_request *req) {
   req->size_known = false;
   req->last_modified = 0;
   req->parts_count = req->next_marker = 0;
-  req->truncated = req->unverified = req->broke = false;
+  req->truncated = req->unverified = req->broke = req->is_weak = false;
   req->etag[0] = req->checksum_alg[0] = req->checksum[0] = req->sse[0] = '\0';
   igt__free(req->new_upload_id);
   req->new_upload_id = NULL;

@@ -67,6 +67,7 @@ static void read_fields(igt__s3_request *req) {
   req->object_size = req->size_known ? (uint64_t)req->content_length : 0;
   if (!igt__s3_etag_copy(req->etag, sizeof req->etag, header(req, "ETag")))
     req->etag[0] = '\0';
+  req->is_weak = igt__str_starts(header(req, "ETag"), "W/");
   if (igt__http_date_parse(header(req, "Last-Modified"), &date))
     req->last_modified = date;
   if (igt__str_to_uint64(header(req, "x-amz-mp-parts-count"), &parts) && parts <= IGT__S3_MAX_PARTS)
@@ -156,11 +157,18 @@ static igt_status start_again(igt__s3_request *req, igt_error *err) {
   return req->on_restart ? req->on_restart(req, err) : IGT_OK;
 }
 
+bool igt__s3_is_object(const igt__s3_request *req, const char *etag, bool is_weak,
+                       int64_t modified) {
+  return strcmp(req->etag, etag) == 0 && req->is_weak == is_weak &&
+         (!req->last_modified || !modified || req->last_modified == modified);
+}
+
 /* The start of one object followed by the rest of another is neither of them. */
 static igt_status check_same(igt__s3_request *req, igt_error *err) {
   const struct igt__s3_request_private *priv = req->priv;
 
-  if (strcmp(req->etag, priv->object_etag) == 0 && req->object_size == priv->object_size)
+  if (igt__s3_is_object(req, priv->object_etag, priv->object_is_weak, priv->object_modified) &&
+      req->object_size == priv->object_size)
     return IGT_OK;
   return igt__fail(err, IGT_E_PRECONDITION, "the object changed while it was fetched");
 }
@@ -183,6 +191,8 @@ static igt_status begin_or_go_on(igt__s3_request *req, bool *again, igt_error *e
   }
   priv->object_size = req->object_size;
   memcpy(priv->object_etag, req->etag, sizeof priv->object_etag);
+  priv->object_is_weak = req->is_weak;
+  priv->object_modified = req->last_modified;
   return IGT_OK;
 }
 

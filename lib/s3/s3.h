@@ -142,6 +142,7 @@ struct igt__s3_request {
   /* ---- response ---- */
   int http_status;
   char etag[80];          /* without quotes */
+  bool is_weak;           /* the ETag had "W/" */
   int64_t content_length; /* of this response's body; -1: not stated, or not a possible length */
   bool size_known;        /* whether the headers state object_size */
   uint64_t object_size;  /* of the whole object: Content-Range or Content-Length. Not stated: 0, and
@@ -167,6 +168,10 @@ struct igt__s3_request {
 };
 igt_status igt__s3_request_init(igt__s3_request *req, igt__s3_op op, igt_error *err);
 void igt__s3_request_finish(igt__s3_request *req);
+/* Whether the response is for the object that an earlier one described. A weak ETag is accepted
+ * only where the earlier one was weak, too (proxies weaken all of them); modified 0: not known. */
+bool igt__s3_is_object(const igt__s3_request *req, const char *etag, bool is_weak,
+                       int64_t modified);
 /* Any thread. on_done is called exactly once, on the loop's thread. A CompleteMultipartUpload that
  * returns 200 with an <Error> is a failure; after an ExpiredToken the credentials are renewed and
  * the request continues; the right region is learned from a 301 or a 400

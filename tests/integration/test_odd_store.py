@@ -259,6 +259,40 @@ def test_ranges_of_two_objects(odd, store, out, from_range, for_ever):
 
 
 @pytest.mark.case("security-6")
+@pytest.mark.parametrize("name, first, later", [
+    ("ETag", '"one"', 'W/"one"'), ("ETag", 'W/"one"', '"one"'),
+    ("Last-Modified", "Mon, 06 May 2024 07:08:09 GMT", "Mon, 06 May 2024 07:08:10 GMT")])
+@pytest.mark.parametrize("command", ["download", "cat"])
+def test_ranges_of_two_objects_with_one_opaque_etag(odd, store, out, name, first, later, command):
+    """Its strength, or the date, shows that the ranges are not of one object."""
+    def change(ask, answer):
+        opaque(answer, "one")
+        later_range = ask.method == "GET" and ask.range and ask.range[0] >= 8 * MIB
+        answer.headers[name] = later if later_range else first
+        if later_range:
+            answer.body = answer.body.translate(TURNED)
+    store.change = change
+    if command == "cat":
+        done = odd.run("cat", "p/i/large/files/film", status=None)
+        assert done.status != DONE and "replaced" in done.err and len(done.out) < 20 * MIB
+    else:
+        done = odd.run("download", "--include", "film", out, "p", status=SOME_FAILED)
+        assert "keeps changing" in done.err and not files(out)
+
+
+def test_an_etag_that_is_weak_everywhere(odd, store, out):
+    """A proxy weakens them all; a date may be missing."""
+    def change(ask, answer):
+        answer.headers["ETag"] = "W/" + answer.headers["ETag"]
+        if ask.range and ask.range[0]:
+            answer.headers.pop("Last-Modified")
+    store.change = change
+    odd.run("download", out, "p")
+    assert right(store, files(out)) == ALL
+    assert odd.run("cat", "p/i/large/files/film").status == DONE
+
+
+@pytest.mark.case("security-6")
 def test_cat_of_two_objects(odd, store):
     def change(ask, answer):
         opaque(answer, "old" if ask.n < 2 else "new")

@@ -181,6 +181,7 @@ igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err
   f->size = req->size_known ? req->object_size : f->listed_size;
   f->last_modified = req->last_modified;
   igt__str_copy(f->etag, sizeof f->etag, req->etag);
+  f->is_weak = req->is_weak;
   if (is_expected(f, err) != IGT_OK)
     return IGT_E_GONE;
   if (f->size != f->listed_size && !f->checking && !f->only_asks)
@@ -196,8 +197,9 @@ igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error
   if (req->size_known && req->object_size != f->size)
     return igt__fail(err, IGT_E_PRECONDITION, "the object's size has changed");
   /* Stores and caches that ignore If-Match respond with whatever they have now. */
-  if (strcmp(req->etag, f->etag) != 0)
-    return igt__fail(err, IGT_E_PRECONDITION, "the object was replaced: its ETag has changed");
+  if (!igt__s3_is_object(req, f->etag, f->is_weak, f->last_modified))
+    return igt__fail(err, IGT_E_PRECONDITION,
+                     "the object was replaced: its ETag or Last-Modified has changed");
   return IGT_OK;
 }
 

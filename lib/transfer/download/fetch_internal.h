@@ -36,6 +36,7 @@ typedef struct fetch {
   uint64_t size;   /* as listed, while the store does not state it */
   bool size_known; /* the store stated it */
   char etag[80];
+  bool is_weak;
   int64_t last_modified;
   igt__check check;
   bool checking;

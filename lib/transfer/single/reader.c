@@ -53,8 +53,10 @@ struct igt_file_reader {
   unsigned turn;   /* of the loops */
   uint64_t position, size;
   uint64_t listed; /* its size in the cloud's list; 0: none */
-  bool opened;     /* size and etag are known */
+  bool opened;     /* size, etag, is_weak and modified are known */
   char etag[80];
+  bool is_weak;
+  int64_t modified;
   atomic_ullong fetched;
   pthread_mutex_t lock;
   pthread_cond_t changed;
@@ -79,7 +81,7 @@ static igt_status on_headers(igt__s3_request *req, igt_error *err) {
     return IGT_OK;
   /* A store or cache that ignores If-Match would mix two objects of the same size. */
   if ((req->size_known && req->object_size != w->reader->size) ||
-      strcmp(req->etag, w->reader->etag) != 0)
+      !igt__s3_is_object(req, w->reader->etag, w->reader->is_weak, w->reader->modified))
     return igt__fail(err, IGT_E_PRECONDITION, "it was replaced while it was read");
   return IGT_OK;
 }
@@ -469,6 +471,8 @@ static igt_status make(igt_file_reader *reader, const igt__object *object, igt_c
 static void take_facts(igt_file_reader *reader, const igt__s3_request *req) {
   reader->size = req->object_size;
   (void)snprintf(reader->etag, sizeof reader->etag, "%s", req->etag);
+  reader->is_weak = req->is_weak;
+  reader->modified = req->last_modified;
   /* The checksum of a part is not that of the object. */
   if (req->http_status == 200 || reader->now->len == reader->size) {
     (void)snprintf(reader->checksum_alg, sizeof reader->checksum_alg, "%s", req->checksum_alg);
