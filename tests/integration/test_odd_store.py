@@ -364,3 +364,30 @@ def test_a_list_with_the_keys_of_another_study(store, cloud, home, out):
         done = Program(odd.url, home).run("download", out, "many", "--limit", "2", status=SOME_FAILED)
     assert "not below the s3Prefix" in done.err
     assert len(files(out)) == 1
+
+
+def foreign(request, reply):
+    """The files of the first list have the key of another study."""
+    if request.plain.endswith("/files") and reply.json["files"]:
+        reply.json = {"files": [dict(f, key="p/other/" + f["key"]) for f in reply.json["files"]]}
+
+
+def keyless(request, reply):
+    if request.plain.endswith("/files"):
+        reply.json = {"files": [*reply.json["files"], {}]}
+
+
+@pytest.mark.parametrize("change, text", [(foreign, "not below the s3Prefix"), (keyless, "without a key")])
+def test_what_believes_a_list_of_files(store, cloud, home, out, tmp_path, change, text):
+    """Nothing takes a file of another study, or an element without a key, for one of this study."""
+    manifest = tmp_path / "manifest"
+    cloud.clear()
+    with OddCloud(store.gateway.url) as odd:
+        igtcloud = Program(odd.url, home)
+        igtcloud.run("download", out, "half")
+        manifest.write_text(igtcloud.run("manifest", "half").text)
+        odd.change = change
+        for command in (("download", tmp_path / "new", "half"), ("verify", out, "half"), ("manifest", "half"),
+                        ("verify", "--manifest", manifest), ("csv", "--files", "-", "half")):
+            done = igtcloud.run(*command, status=SOME_FAILED)
+            assert text in done.err, (command, done.err)

@@ -334,6 +334,24 @@ static void take_file(plan *p, const igt_file *file, const char *name, const cha
   igt__buf_finish(&path);
 }
 
+/* False: it is nothing to fetch, which was reported. */
+static bool has_content(plan *p, const igt_file *file, const char *name) {
+  igt_error err = IGT_ERROR_INIT;
+
+  if (igt__listed_key_check(file, p->group->s3_prefix, &err) != IGT_OK)
+    report(p, file, *name ? name : "?", NULL, IGT_RESULT_FAILED, "", &err);
+  else if (igt__is_folder_key(file))
+    take_folder(p, file, name);
+  else if (file->is_completed.is != IGT_SET || !file->is_completed.v)
+    leave_incomplete(p, file, name);
+  else if (p->study && !*p->subfolder && strcmp(name, "study.json") == 0)
+    report(p, file, name, NULL, IGT_RESULT_IGNORED,
+           "its name is reserved for the description of the study", NULL);
+  else
+    return true;
+  return false;
+}
+
 igt_status igt__download_each_file(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   const char *name = igt__download_name(file);
@@ -348,21 +366,10 @@ igt_status igt__download_each_file(void *payload, const char *list, igt_file *fi
   p->any = true;
   if (igt__present_add(&p->present, p->d, p->subfolder, name, &p->lists, &err) != IGT_OK)
     return err.status;
-  if (!passes(p, file, name))
+  if (!passes(p, file, name) && igt__has_key(file))
     return IGT_OK;
-  if (igt__is_folder_key(file)) {
-    take_folder(p, file, name);
+  if (!has_content(p, file, name))
     return IGT_OK;
-  }
-  if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
-    leave_incomplete(p, file, name);
-    return IGT_OK;
-  }
-  if (p->study && !*p->subfolder && strcmp(name, "study.json") == 0) {
-    report(p, file, name, NULL, IGT_RESULT_IGNORED,
-           "its name is reserved for the description of the study", NULL);
-    return IGT_OK;
-  }
   if (check_file(p, file, name, &local, &err) != IGT_OK ||
       passes_age(p, file, &wanted, &err) != IGT_OK)
     report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);

@@ -71,8 +71,8 @@ const igt__category igt__categories[IGT__CATEGORY_COUNT] = {
     {IGT_CATEGORY_ANNOTATIONS, "annotations", "annotations/"},
 };
 
-igt_status igt__listed_check(const igt_file *file, const char *s3_prefix, igt_error *err) {
-  if (file->key.is != IGT_SET || !*file->key.v)
+igt_status igt__listed_key_check(const igt_file *file, const char *s3_prefix, igt_error *err) {
+  if (!igt__has_key(file))
     return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
   if (strlen(file->key.v) > IGT__S3_MAX_KEY)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "its key is longer than S3's %u bytes",
@@ -82,6 +82,14 @@ igt_status igt__listed_check(const igt_file *file, const char *s3_prefix, igt_er
                      "the cloud lists it with a key that is not below the s3Prefix '%s'; report it "
                      "to the cloud's support",
                      s3_prefix);
+  return IGT_OK;
+}
+
+igt_status igt__listed_check(const igt_file *file, const char *s3_prefix, igt_error *err) {
+  igt_status status = igt__listed_key_check(file, s3_prefix, err);
+
+  if (status != IGT_OK)
+    return status;
   if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
       (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
     return igt__fail(err, IGT_E_TYPE, "the cloud lists it with an invalid size");

@@ -47,9 +47,10 @@ typedef struct igt__category {
 #define IGT__CATEGORY_COUNT 3
 extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 
-/* What a file must have in the cloud's list to be fetched: a key below s3_prefix, that of the study
- * or project, and a size that S3 allows, or IGT_E_REQUIRED, IGT_E_UNSAFE_NAME, IGT_E_PROTOCOL,
- * IGT_E_TYPE. */
+/* What a file must have in the cloud's list to be believed: a key below s3_prefix, that of the
+ * study or project, or IGT_E_REQUIRED, IGT_E_UNSAFE_NAME, IGT_E_PROTOCOL. */
+igt_status igt__listed_key_check(const igt_file *file, const char *s3_prefix, igt_error *err);
+/* To be fetched: also a size that S3 allows, or IGT_E_TYPE. */
 igt_status igt__listed_check(const igt_file *file, const char *s3_prefix, igt_error *err);
 
 /* An institute whose studies could not be listed, as a study that failed. */
@@ -88,6 +89,11 @@ bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item
  * caller's to igt__free; checked. */
 igt_status igt__study_folder(const char *human_id, igt_folder_structure structure,
                              igt__name_rules rules, char **out, igt_error *err);
+
+/* An element without a key is a failure whatever is selected: it may be any file. */
+static inline bool igt__has_key(const igt_file *file) {
+  return file->key.is == IGT_SET && *file->key.v;
+}
 
 /* An empty object whose key ends in '/': it represents a folder and is not a file. */
 static inline bool igt__is_folder_key(const igt_file *file) {

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
+#include "transfer/engine/plan.h"
 #include "transfer/engine/pool.h"
 
 typedef struct igt__list {
@@ -72,6 +73,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   igt__listed *e = payload;
   const igt__list *l = e->list;
   const char *ext = l->options->ext;
+  igt_error err = IGT_ERROR_INIT;
   size_t c = 0;
 
   while (list && c < IGT__CATEGORY_COUNT && strcmp(list, igt__categories[c].folder) != 0)
@@ -79,6 +81,11 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   if (c == IGT__CATEGORY_COUNT || !(e->wanted & igt__categories[c].bit))
     return IGT_OK;
   e->any = true;
+  if (igt__listed_key_check(file, e->study ? igt__text_of(&e->study->s3_prefix) : "", &err) !=
+      IGT_OK) {
+    igt__failure_keep(&e->wrong, &err);
+    return err.status;
+  }
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return IGT_OK;
   if (!igt__filter_path(l->options->filter, igt__text_of(&file->file_name)) ||
@@ -114,6 +121,8 @@ static void entry_task(void *arg) {
   const igt__list_options *o = l->options;
   igt_status status = list_files(e);
 
+  if (e->wrong) /* the call only says that it was stopped */
+    igt__error_copy(&e->error, e->wrong);
   if (status == IGT_E_NO_MEMORY)
     status = igt__list_fail(&e->quota, "files", o->too_many, &e->error);
   if (status == IGT_OK && !e->any && !o->categories && e->study)
@@ -135,6 +144,7 @@ static void entry_free(const igt__list *l, igt__listed *e) {
     l->options->release(e->prepared);
   igt_model_free(e->copy ? &e->copy->model : NULL);
   igt__arena_free(e->arena);
+  igt__free(e->wrong);
   igt__free(e);
 }
 

@@ -39,6 +39,7 @@ typedef struct igt__listed {
   igt_error error; /* why its files are missing */
   /* private */
   igt_root_study *copy; /* of study */
+  igt_error *wrong;     /* a file that no list can have; NULL: none */
   igt__quota quota;
   igt__arena *arena;
   unsigned wanted; /* categories of the current request */

@@ -177,16 +177,24 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
                                                      : igt__path_base(igt__text_of(&file->key));
   bool complete = file->is_completed.is == IGT_SET && file->is_completed.v;
   igt__manifest_entry *entry;
+  igt_error err = IGT_ERROR_INIT;
 
   if (igt__run_stopping(run))
     return IGT_E_CANCELLED;
-  if ((list && strcmp(list, p->category->folder) != 0) || !*igt__text_of(&file->key))
+  if (list && strcmp(list, p->category->folder) != 0)
     return IGT_OK;
   entry = igt__manifest_table_find(&p->table, p->category->folder, path);
-  if (!entry || entry->seen || !complete)
+  if (igt__has_key(file) && (!entry || entry->seen || !complete))
     return IGT_OK;
-  entry->seen = true;
+  if (entry)
+    entry->seen = true;
   igt__run_wait_events(run);
+  if (igt__listed_key_check(file, p->group->s3_prefix, &err) != IGT_OK) {
+    igt__group_found(p->group, 0);
+    report(p->group, *path ? path : "?", igt__text_of(&file->key), entry ? entry->size : 0,
+           IGT_RESULT_FAILED, "", "", &err);
+    return IGT_OK;
+  }
   igt__sched_wait_backlog(run->sched, IGT__BACKLOG, igt__run_stopping_arg, run);
   return add_ask(p, file->key.v, path, entry);
 }

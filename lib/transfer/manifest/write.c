@@ -352,13 +352,13 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
 
   if (igt__cancel_is_set(j->w->run.cancel))
     return IGT_E_CANCELLED;
-  if ((list && strcmp(list, j->category->folder) != 0) || !passes(j, file, path) ||
-      igt__is_folder_key(file) ||
+  if ((list && strcmp(list, j->category->folder) != 0) ||
+      (igt__has_key(file) && (!passes(j, file, path) || igt__is_folder_key(file))) ||
       (j->category->bit == IGT_CATEGORY_FILES && strcmp(path, IGT__SIDECAR) == 0))
     return IGT_OK;
-  if (add_file(j, file, path, &added) != IGT_OK)
+  if (add_file(j, file, *path ? path : "?", &added) != IGT_OK)
     return IGT_E_NO_MEMORY;
-  if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
+  if (igt__has_key(file) && (file->is_completed.is != IGT_SET || !file->is_completed.v)) {
     added->fate = INCOMPLETE;
     return IGT_OK;
   }

@@ -112,6 +112,19 @@ static bool passes_here(const plan *p, const igt__walk_entry *e, const char *nam
          igt__filter_age(filter, (int64_t)e->st.st_mtim.tv_sec);
 }
 
+/* Its local file is not compared. */
+static igt_status report_wrong_key(plan *p, const igt_file *file, const char *name,
+                                   igt__remote *r) {
+  igt_error err = IGT_ERROR_INIT;
+
+  (void)igt__listed_key_check(file, p->group->s3_prefix, &err);
+  report(p, *name ? name : "?", NULL, r, IGT_RESULT_FAILED, "", &err);
+  igt__run_wait_events(&p->v->run);
+  r->wanted = false;
+  return igt__remotes_have(p->files, name) || igt__remotes_add(p->files, name, r) ? IGT_OK
+                                                                                  : IGT_E_NO_MEMORY;
+}
+
 static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   igt_error err = IGT_ERROR_INIT;
@@ -122,6 +135,8 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     return IGT_E_CANCELLED;
   if (!take_remote(p, list, file, &name, &r))
     return IGT_OK;
+  if (!igt__has_key(file))
+    return report_wrong_key(p, file, name, &r);
   p->own_folders |= igt__layout_is_own(name);
   if (igt__is_folder_key(file)) {
     report(p, name, NULL, &r, IGT_RESULT_IGNORED, IGT__FOLDER_TEXT, NULL);
@@ -136,6 +151,8 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     igt__run_wait_events(&p->v->run);
     return IGT_OK;
   }
+  if (igt__listed_key_check(file, p->group->s3_prefix, NULL) != IGT_OK)
+    return report_wrong_key(p, file, name, &r);
   r.wanted = r.wanted && passes_age(p, &r);
   if (!igt__remotes_add(p->files, name, &r))
     return IGT_E_NO_MEMORY;
@@ -208,8 +225,6 @@ static void take_file(plan *p, const igt__walk_entry *e, const char *name, const
     report(p, name, local, &mine, IGT_RESULT_MISSING_THERE, "", NULL);
   else if (!r->completed)
     report(p, name, local, r, IGT_RESULT_MISSING_THERE, "its upload is not complete", NULL);
-  else if (!*r->key)
-    report(p, name, local, r, IGT_RESULT_UNCHECKED, "the cloud lists it without a key", NULL);
   else
     compare(p, e, name, local, r);
 }
