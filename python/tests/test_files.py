@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 from conftest import STATION, USER, Sandbox, integration_module
 
-from igtcloud.client.core.auth import smart_auth
+from igtcloud.client.core.auth import client_of, smart_auth
+from igtcloud.client.native import InvalidArgument
 from igtcloud.client.services import entities_service, set_auth
 from igtcloud.client.services.base_service import CollectionWrapper
 from igtcloud.client.services.entities.model.file import File
@@ -471,6 +472,35 @@ def test_upload_of_nothing(second, tmp_path):
     with pytest.raises(RuntimeError, match='Not supported'):
         (tmp_path / 'x').write_text('x')
         second.dicom.upload(tmp_path / 'x')
+
+
+@pytest.mark.parametrize('key', ['../../esc.txt', '/abs.txt', 'a//b.txt', 'a/', '.', 'a/../b', '', 'a\nb', 'n' * 256,
+                                 '/'.join(['n' * 200] * 20), '\udc80'])
+def test_a_name_that_cannot_be_stored_is_not_registered(cloud, auth, second, tmp_path, key):
+    (tmp_path / 'x').write_text('x')
+    cloud.clear()
+    with pytest.raises(InvalidArgument) as refused:
+        second.files.upload(tmp_path / 'x', key=key)
+    assert not cloud.requests(method='POST') and second.files == []
+    second.files.reload()
+    assert second.files == []
+    # The library's own check says the same: it has the last word.
+    if key.isascii():
+        client = client_of(auth)
+        with pytest.raises(InvalidArgument) as last:
+            client.upload_object(second.files.s3_prefix, second.files.s3_prefix + key, str(tmp_path / 'x'), None)
+        assert not key or str(last.value)[:500] == str(refused.value)[:500]
+
+
+def test_what_cannot_be_read_is_not_registered(cloud, second, tmp_path, monkeypatch):
+    cloud.clear()
+    with pytest.raises(InvalidArgument, match='not a regular file'):
+        second.files.upload(tmp_path)
+    (tmp_path / 'x').write_text('x')
+    monkeypatch.setattr(os, 'access', lambda path, mode: False)  # tests may run as root
+    with pytest.raises(PermissionError):
+        second.files.upload(tmp_path / 'x')
+    assert not cloud.requests(method='POST') and second.files == []
 
 
 def test_large_upload_in_parts(cloud, second, tmp_path):

@@ -220,13 +220,18 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
         in any case. callback: called with numbers of bytes as they go, from other threads, too.
         trigger_action: process it, once it is stored. client_kwargs: ignored.
 
-        Raises FileNotFoundError, other OSErrors of reading, and ApiException.
+        Raises FileNotFoundError, other OSErrors of reading, InvalidArgument (a name that leads out of the
+        prefix, or something other than a file), and ApiException. Nothing is registered for a name or a
+        file that cannot be uploaded.
         """
         path = os.path.abspath(os.fspath(filename))
         if not os.path.exists(path):
             raise FileNotFoundError(errno.ENOENT, f"File {os.fspath(filename)} not found", path)
         size = os.path.getsize(path)
-        file = self._entry(self.s3_prefix + (os.path.basename(path) if key is None else os.fspath(key)), size)
+        name = os.path.basename(path) if key is None else os.fspath(key)
+        _check_name(name)
+        _check_content(path)
+        file = self._entry(self.s3_prefix + name, size)
         if file.get("is_completed") and file.get("file_size") == size and not overwrite:
             if callback is not None:
                 callback(size)
@@ -257,6 +262,49 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
         file.progress_percentage = 100
         file.type = os.path.splitext(path)[1]
         file.file_name = file.key[len(self.s3_prefix):]
+
+
+# The library's own limits (lib/base/limits.h).
+_MAX_NAME, _MAX_PATH = 255, 4000
+
+
+def _name_trouble(name: str) -> Optional[str]:
+    """Why the library would not store anything under this name; None: it would."""
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        return "it is not valid UTF-8"
+    steps = encoded.split(b"/")
+    if encoded.startswith(b"/"):
+        return "it is absolute"
+    if len(encoded) > _MAX_PATH:
+        return "it is longer than 4,000 bytes"
+    if b"" in steps:
+        return "one of its components is empty"
+    if b"." in steps or b".." in steps:
+        return "it would lead to another folder"
+    if any(len(step) > _MAX_NAME for step in steps):
+        return "one of its components is longer than 255 bytes"
+    if any(byte < 0x20 or byte == 0x7f for byte in encoded):
+        return "it contains control characters"
+    return None
+
+
+def _check_name(name: str) -> None:
+    """As the library does when it uploads: by then the file is registered, and would stay there without content."""
+    trouble = _name_trouble(name)
+    if trouble is not None:
+        shown = "".join(c if c.isprintable() else "?" for c in name)
+        raise _errors.from_details(_errors.Details("IGT_E_UNSAFE_NAME", (
+            f"the file's name '{shown}' cannot be used as a name: {trouble}" if name else "the file's name is empty")))
+
+
+def _check_content(path: str) -> None:
+    """For the same reason."""
+    if not os.path.isfile(path):
+        raise _errors.from_details(_errors.Details("IGT_E_INVALID", f"'{path}' is not a regular file"))
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 def _expires(credentials: Any) -> datetime:
