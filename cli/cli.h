@@ -317,8 +317,13 @@ void close_client(igt_client *client);
 /* Asks "Delete ...?" on the terminal, unless --yes. Other than EXIT_DONE: the user declined, or
  * there is no terminal; it has printed that. */
 int confirm(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
+/* Of a question without an answer: the command's exit status, after saying why. Without a terminal
+ * that is a usage error; otherwise the user pressed Ctrl-C, or Ctrl-D, which means no. */
+int no_answer(const char *without_terminal);
 /* Asks for the password again; reads it from standard input with --password-stdin. */
 bool ask_again(const settings *s, const char *question, char *out, size_t cap);
+/* As no_answer, of ask_again. */
+int no_password(const settings *s, const char *without_one);
 /* Takes the institute and environment from the optional arguments. False: it has printed a usage
  * error. */
 bool take_place(const settings *s, const char **institute, const char **environment);
@@ -345,6 +350,7 @@ bool keyring_store(const char *domain, const char *user, const char *password);
 int keyring_forget(const char *domain, const char *user);
 
 /* prompt.c: asks on the terminal; false: no terminal, or no input. */
+bool can_ask(void); /* there is a terminal */
 bool ask_text(const char *question, char *out, size_t cap);
 bool ask_password(const char *question, char *out, size_t cap);
 bool read_password(char *out, size_t cap); /* one line of standard input */

@@ -100,7 +100,7 @@ static int confirm_name(const settings *s, const char *path, const char *with) {
   snprintf(question, sizeof question, "Delete the project '%s'%s? Type its name to confirm", path,
            with);
   if (!ask_text(question, typed, sizeof typed))
-    return usage_error("cannot ask for confirmation without a terminal; use --yes");
+    return no_answer("cannot ask for confirmation without a terminal; use --yes");
   if (strcmp(typed, path) == 0)
     return EXIT_DONE;
   complain(IGT_E_CANCELLED, "that is not the project's name; nothing was deleted");

@@ -247,8 +247,8 @@ static int cmd_submit(settings *s) {
     return status;
   if (!ask_again(s, "Password (again, to submit the study)", password, sizeof password)) {
     place_close(&c.p);
-    return usage_error(
-        "submitting requires the password again: use a terminal or --password-stdin");
+    return no_password(
+        s, "submitting requires the password again: use a terminal or --password-stdin");
   }
   igt_status result = submit(&c, password, &response, &err);
   explicit_bzero(password, sizeof password);

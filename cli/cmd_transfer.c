@@ -224,8 +224,8 @@ static int cmd_upload(settings *s) {
     if (!ask_again(s, "Password (again, to submit the studies)", password, sizeof password)) {
       report_close_early(r, IGT_E_INVALID, NULL);
       close_client(client);
-      return usage_error(
-          "--submit requires the password again: use a terminal or --password-stdin");
+      return no_password(
+          s, "--submit requires the password again: use a terminal or --password-stdin");
     }
     o.submit_password = password;
   }

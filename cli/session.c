@@ -215,6 +215,18 @@ bool ask_again(const settings *s, const char *question, char *out, size_t cap) {
   return s->password_stdin ? read_password(out, cap) : ask_password(question, out, cap);
 }
 
+int no_answer(const char *without_terminal) {
+  if (!caught_signal() && !can_ask())
+    return usage_error("%s", without_terminal);
+  complain(IGT_E_CANCELLED, "cancelled; nothing was changed");
+  return caught_signal() ? exit_status_of(IGT_E_CANCELLED) : EXIT_FAILED;
+}
+
+int no_password(const settings *s, const char *without_one) {
+  return s->password_stdin && !caught_signal() ? usage_error("%s", without_one)
+                                               : no_answer(without_one);
+}
+
 int confirm(const settings *s, const char *fmt, ...) {
   char question[1024], response[16] = "";
   va_list args;
@@ -226,7 +238,7 @@ int confirm(const settings *s, const char *fmt, ...) {
   va_end(args);
   memcpy(question + strlen(question), " [y/N]", sizeof " [y/N]");
   if (!ask_text(question, response, sizeof response))
-    return usage_error("cannot ask for confirmation without a terminal; use --yes");
+    return no_answer("cannot ask for confirmation without a terminal; use --yes");
   if (strcasecmp(response, "y") == 0 || strcasecmp(response, "yes") == 0)
     return EXIT_DONE;
   complain(IGT_E_CANCELLED, "cancelled; nothing was changed");

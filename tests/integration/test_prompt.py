@@ -167,3 +167,30 @@ def test_signals_that_do_nothing(cloud, home):
     terminal.write(b"wrong\n")
     assert terminal.end() == DENIED
     assert terminal.text.count(QUESTION) == 2  # SIGCONT alone made it ask again
+
+
+# ---- confirmations ----
+
+@pytest.mark.parametrize("path, question", [("demo/north", b"[y/N]: "), ("demo", b"confirm: ")])
+@pytest.mark.parametrize("key, status", [(b"\x03", 130), (b"\x04", 1)])
+def test_a_confirmation_without_an_answer(cloud, home, path, question, key, status):
+    """Ctrl-C ends it as the signal does, Ctrl-D means no; neither is taken for a missing terminal."""
+    terminal = prompt(cloud, home, "rm", "--user", "demo@example.com", path)
+    is_asked(terminal)
+    terminal.write(b"demo\n")
+    terminal.wait_for(question)
+    terminal.write(key)
+    assert terminal.end() == status
+    after = terminal.text[terminal.seen:].replace(b"^C", b"")
+    assert after.startswith(b"\r\n") and b"nothing was changed" in after
+    assert b"--yes" not in after and b"without a terminal" not in after
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x04"])
+def test_a_password_prompt_without_an_answer_ends_its_line(cloud, home, key):
+    terminal = prompt(cloud, home)
+    is_asked(terminal)
+    terminal.write(key)
+    assert terminal.end() == (130 if key == b"\x03" else DENIED)
+    after = terminal.text[terminal.seen:].replace(b"^C", b"")
+    assert after.startswith(b"\r\n") and not after.startswith(b"\r\n\r\n")

@@ -123,6 +123,8 @@ static outcome pass_signals_on(question *q) {
     if (!happened[i] || i == SIGCONT || (stops(i) && stopped))
       continue;
     stopped = stopped || stops(i);
+    if (!stops(i))
+      dprintf(q->tty, "\n"); /* it may end the process here */
     raise(i);
   }
   take_signals(q);
@@ -175,13 +177,21 @@ static bool ask(const char *text, bool hidden, char *out, size_t cap) {
       ;
     switch_echo_on(q);
     return_signals(q);
-    if (hidden)
+    if (result == ANSWERED ? hidden : !caught_signal()) /* the line has not been ended */
       dprintf(q->tty, "\n");
     close(q->tty);
   }
   free(safe);
   free(q);
   return result == ANSWERED;
+}
+
+bool can_ask(void) {
+  int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+  if (tty >= 0)
+    close(tty);
+  return tty >= 0;
 }
 
 bool ask_text(const char *text, char *out, size_t cap) {

@@ -76,7 +76,7 @@ static bool ask(const char *text, bool hidden, char *out, size_t cap) {
     show(screen, safe);
     show(screen, ": ");
     good = read_answer(in, hidden, out, cap);
-    if (hidden)
+    if (hidden || !good)
       show(screen, "\r\n");
   }
   free(safe);
@@ -85,6 +85,16 @@ static bool ask(const char *text, bool hidden, char *out, size_t cap) {
   if (screen != INVALID_HANDLE_VALUE)
     CloseHandle(screen);
   return good;
+}
+
+bool can_ask(void) {
+  HANDLE in = open_console(L"CONIN$");
+  DWORD mode;
+  bool is_console = in != INVALID_HANDLE_VALUE && GetConsoleMode(in, &mode);
+
+  if (in != INVALID_HANDLE_VALUE)
+    CloseHandle(in);
+  return is_console;
 }
 
 bool ask_text(const char *text, char *out, size_t cap) {
