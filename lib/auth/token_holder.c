@@ -120,11 +120,16 @@ static igt_status lock_file(int fd, const char *path, igt_error *err) {
     if (os_error != EAGAIN)
       return igt__fail_errno(err, os_error, "the token file %s cannot be locked", path);
     if (holder > 0)
-      return igt__fail(err, IGT_E_LOCKED,
-                       "a login is already running (process %lld); it has locked the token file %s",
-                       holder, path);
-    return igt__fail(err, IGT_E_LOCKED,
-                     "a login is already running; it has locked the token file %s", path);
+      return igt__fail(
+          err, IGT_E_LOCKED,
+          "a login is already running (process %lld); it has locked the token file %s; "
+          "`igtcloud logout` ends it",
+          holder, path);
+    return igt__fail(
+        err, IGT_E_LOCKED,
+        "a login is already running; it has locked the token file %s; `igtcloud logout` "
+        "ends it",
+        path);
   }
   if (igt__os_show_holder(fd) != 0)
     IGT__DEBUG(IGT_LOG_AUTH,

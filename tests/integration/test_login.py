@@ -177,6 +177,7 @@ def test_second_login_leaves_the_first_alone(cloud, home, login):
     second = Login(cloud, home, "--user", "demo@example.com", "--password-stdin")
     assert second.end(0) == FAILED
     assert b"already running" in second.said and str(login.process.pid).encode() in second.said
+    assert b"`igtcloud logout` ends it" in second.said
     assert decode(login.path)["csrf"] == before
 
 

@@ -137,13 +137,13 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
   return igt__run_stopping(u->run) ? 2 : 0;
 }
 
-static void explain(const igt__found *found, const char *cloud, igt_error *err) {
+static void explain(const igt__found *found, const char *cloud, bool counted, igt_error *err) {
   igt__similar like = igt__institute_like(found, cloud);
 
   (void)igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
                   igt__text_of(&found->project->name), cloud);
   igt__similar_say(&like, err);
-  if (!*like.name)
+  if (counted && !*like.name)
     igt__error_append(err, "; --ignore-unknown skips such folders without an error");
 }
 
@@ -178,15 +178,17 @@ void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found
   unknown u = {.run = run, .folder = folder, .name = name, .err = &why, .result = result};
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER, .result = IGT_RESULT_IGNORED, .path = folder};
 
+  bool counted = counts(run, found, cloud);
+
   *files = 0;
   if (!folder) {
     (void)igt__fail_memory(&why);
     igt__run_fatal(run, &why);
     return;
   }
-  explain(found, cloud, &why);
+  explain(found, cloud, counted, &why);
   item.text = why.text;
-  if (counts(run, found, cloud))
+  if (counted)
     walk_unknown(&u, root);
   if (u.files == 0)
     igt__run_item(run, &item);

@@ -214,10 +214,10 @@ static igt_status see_whose_it_is(igt__upload_institute *in, const char *path,
   if (status == IGT_OK && count > 0)
     status = igt__fail(err, IGT_E_COLLISION,
                        "it has no study.json and no files of its own, only %s (%s), so it may be a "
-                       "patient and %s: use --folder-structure hierarchical, or --flat-names whole "
-                       "if it is one study",
+                       "patient's folder with %s in it: use --folder-structure hierarchical, or "
+                       "--flat-names whole if it is one study",
                        count == 1 ? "a folder" : "folders", names.data ? names.data : "",
-                       count == 1 ? "that the study" : "those the studies");
+                       count == 1 ? "a study" : "studies");
   igt__buf_finish(&names);
   return status;
 }
