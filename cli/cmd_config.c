@@ -138,7 +138,7 @@ static int run_list(settings *s) {
 
   if (!l.out)
     return EXIT_FAILED;
-  return listing_close(l.out, list_values(&l, &c) ? EXIT_DONE : EXIT_FAILED);
+  return listing_close(l.out, list_values(&l, &c) ? EXIT_DONE : EXIT_USAGE);
 }
 
 static int run_get(settings *s) {
@@ -148,7 +148,7 @@ static int run_get(settings *s) {
   if (!config_key_exists(l.key))
     return unknown_key(l.key);
   if (!list_values(&l, &c))
-    return EXIT_FAILED;
+    return EXIT_USAGE;
   if (!l.found)
     complain(IGT_E_NOT_FOUND, "'%s' is set neither by a variable nor in the profile '%s'", l.key,
              profile_of(s));
@@ -196,7 +196,7 @@ static int run_check(settings *s) {
   size_t bad = 0, profiles;
 
   if (!config_read(s, &c))
-    return EXIT_FAILED;
+    return EXIT_USAGE;
   for (size_t i = 0; i < c.count; i++)
     bad += !check_entry(&c, i);
   profiles = config_profiles(&c);
@@ -206,7 +206,7 @@ static int run_check(settings *s) {
     message(s, "%s: %zu value%s in %zu profile%s, no errors", c.path, c.count,
             c.count == 1 ? "" : "s", profiles, profiles == 1 ? "" : "s");
   config_free(&c);
-  return bad ? EXIT_FAILED : EXIT_DONE;
+  return bad ? EXIT_USAGE : EXIT_DONE; /* as of a command that uses it */
 }
 
 /* ---- set and unset ---- */
@@ -216,7 +216,7 @@ typedef struct edit {
   FILE *out;
   char *pending; /* blank lines and comments */
   size_t pending_size;
-  bool inside, written, removed, failed; /* failed: out of memory */
+  bool inside, found, written, removed, failed; /* found: the profile; failed: out of memory */
 } edit;
 
 static void write_value(edit *e) {
@@ -257,6 +257,7 @@ static void edit_line(edit *e, const char *text, const config_line *line) {
     if (e->inside)
       write_value(e);
     e->inside = strcmp(line->name, e->profile) == 0;
+    e->found = e->found || e->inside;
   }
   if (line->kind == CONFIG_NOTHING && e->inside) {
     keep_line(e, text);
@@ -352,7 +353,7 @@ static int change(const settings *s, edit *e) {
     return usage_error("HOME is not set; name the file with --config or IGTCLOUD_CONFIG");
   if (file_exists(path)) { /* a file with errors is not touched */
     if (!config_read(s, &c))
-      return EXIT_FAILED;
+      return EXIT_USAGE;
     config_free(&c);
   }
   if (!make_folder(path)) {
@@ -403,7 +404,10 @@ static int run_unset(settings *s) {
   int status = path && file_exists(path) ? change(s, &e) : EXIT_DONE;
 
   if (status == EXIT_DONE && !e.removed) {
-    complain(IGT_E_NOT_FOUND, "the profile '%s' has no key '%s'", e.profile, e.key);
+    if (e.found || !s->profile)
+      complain(IGT_E_NOT_FOUND, "the profile '%s' has no key '%s'", e.profile, e.key);
+    else
+      complain(IGT_E_NOT_FOUND, "there is no profile '%s' in '%s'", e.profile, path ? path : "");
     status = EXIT_NOT_FOUND;
   }
   return status;
@@ -434,5 +438,5 @@ CONFIG_COMMAND(config_path_command, "config path", "", 0, "print the name of the
 CONFIG_COMMAND(config_check_command, "config check", "", 0, "check the configuration file",
                "Checks all profiles of the configuration file: its owner and mode, the names of "
                "keys,\n"
-               "and their values. Exits with 1 if anything is wrong.",
+               "and their values. Exits with 2 if anything is wrong.",
                run_check);

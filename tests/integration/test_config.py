@@ -103,8 +103,14 @@ def test_prod_and_test_come_before_the_profile(run, file):
 def test_a_mistake_is_an_error(run, file, text, said):
     file.write_text(text, encoding="utf-8")
     assert said in ls(run, status=USAGE).stderr
-    assert said in run("config", "check", status=FAILED).stderr
+    assert said in run("config", "check", status=USAGE).stderr
     run("version")
+
+
+@pytest.mark.parametrize("command", [("ls",), ("config", "check"), ("config", "list"), ("config", "get", "user")])
+def test_a_file_that_is_not_there_is_a_usage_error(run, tmp_path, command):
+    done = run(*command, "--config", tmp_path / "none", status=USAGE)
+    assert "none" in done.stderr and os.strerror(2) in done.stderr
 
 
 @pytest.mark.parametrize("text, line", [
@@ -168,7 +174,10 @@ def test_set_keeps_the_rest_of_the_file(run, file):
     assert run("config", "get", "connections").stdout == "7\n"
     run("config", "unset", "user")
     assert run("config", "get", "user", status=NOT_FOUND).stdout == ""
-    run("config", "unset", "user", status=NOT_FOUND)
+    assert "has no key 'user'" in run("config", "unset", "user", status=NOT_FOUND).stderr
+    before = file.read_bytes()
+    done = run("config", "unset", "--profile", "nosuch", "user", status=NOT_FOUND)
+    assert "there is no profile 'nosuch'" in done.stderr and file.read_bytes() == before
 
 
 def test_the_first_set_makes_a_private_file(run, home):
