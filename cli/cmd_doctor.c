@@ -357,8 +357,9 @@ static void run_all(doctor *d) {
   run_local(d, "journal", probe_journal);
 }
 
-static int summarize(doctor *d) {
-  size_t errors = 0, warnings = 0;
+/* errors: those that are no finding. */
+static int summarize(doctor *d, size_t errors) {
+  size_t warnings = 0;
 
   for (size_t i = 0; i < d->count; i++) {
     errors += d->v[i].verdict == VERDICT_ERROR;
@@ -372,9 +373,19 @@ static int summarize(doctor *d) {
   return errors ? EXIT_FAILED : EXIT_DONE;
 }
 
+static bool open_bundle(doctor *d, const char *path, int *file) {
+  if (strcmp(path, "-") != 0)
+    return (*file = create_bundle(path)) >= 0;
+  d->output = os_divert_output();
+  if (d->output < 0)
+    complain(IGT_E_IO, "cannot write the bundle to standard output: %s", strerror(errno));
+  return d->output >= 0;
+}
+
 static int cmd_doctor(settings *s) {
   static doctor d; /* a probe that is left behind may still use it */
-  int status;
+  int status, file = -1;
+  bool failed = false;
 
   d = (doctor){.s = s,
                .project = s->argument_count ? s->arguments[0] : NULL,
@@ -382,14 +393,14 @@ static int cmd_doctor(settings *s) {
   snprintf(d.target, sizeof d.target, "%s", s->target ? s->target : ".");
   if (!os_working_folder(d.here, sizeof d.here))
     *d.here = '\0';
-  if (s->bundle && strcmp(s->bundle, "-") == 0 && (d.output = os_divert_output()) < 0) {
-    complain(IGT_E_IO, "cannot write the bundle to standard output: %s", strerror(errno));
+  if (s->bundle && !open_bundle(&d, s->bundle, &file))
     return EXIT_FAILED;
-  }
   run_all(&d);
-  status = summarize(&d);
-  if (s->bundle && !caught_signal() && write_bundle(&d, s->bundle) != EXIT_DONE)
-    status = EXIT_FAILED;
+  if (s->bundle && !caught_signal())
+    failed = write_bundle(&d, s->bundle, file) != EXIT_DONE;
+  else if (file >= 0)
+    drop_bundle(s->bundle, file);
+  status = summarize(&d, failed);
   if (d.client)
     close_client(d.client);
   return status;

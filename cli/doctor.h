@@ -75,6 +75,10 @@ void probe_journal(doctor *d);
 /* text with the user's name and the paths that the user gave replaced by what they are; free() it,
  * NULL: no memory. */
 char *without_names(const doctor *d, const char *text);
-int write_bundle(doctor *d, const char *path);
+/* Creates the bundle's file, before the checks: -1 if it cannot be, and that was printed. */
+int create_bundle(const char *path);
+/* Into the file that create_bundle opened, and closes it; a bundle on standard output has fd -1. */
+int write_bundle(doctor *d, const char *path, int fd);
+void drop_bundle(const char *path, int fd); /* nothing was written */
 
 #endif

@@ -335,16 +335,25 @@ static int write_to_output(const doctor *d) {
   return EXIT_FAILED;
 }
 
-int write_bundle(doctor *d, const char *path) {
-  if (strcmp(path, "-") == 0)
-    return write_to_output(d);
+int create_bundle(const char *path) {
   int fd = igt__os_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+
+  if (fd < 0)
+    complain(IGT_E_IO, "cannot create the bundle '%s': %s%s", path, strerror(errno),
+             errno == EEXIST ? "; name another file, or delete that one first" : "");
+  return fd;
+}
+
+void drop_bundle(const char *path, int fd) {
+  (void)igt__os_close(fd);
+  (void)igt__os_unlink(path);
+}
+
+int write_bundle(doctor *d, const char *path, int fd) {
   int why;
 
-  if (fd < 0) {
-    complain(IGT_E_IO, "cannot create the bundle '%s': %s", path, strerror(errno));
-    return EXIT_FAILED;
-  }
+  if (fd < 0)
+    return write_to_output(d);
   errno = 0;
   why = write_archive(fd, d) && igt__os_sync(fd) == 0 ? 0 : errno ? errno : ENOMEM;
   if (igt__os_close(fd) != 0 && !why)

@@ -39,8 +39,9 @@ static void report_name(doctor *d, const igt_server_info *i, const igt_error *er
           "check --domain and the name server (resolvectl status); behind a proxy, set --proxy",
           "%s", err->text);
   else
-    found(d, "dns", VERDICT_OK, NULL, "%s %s%s (%" PRIu32 " ms)", *i->proxy ? i->proxy : i->host,
-          *i->address ? "has the address " : "is known", i->address, i->name_us / 1000);
+    found(d, "dns", VERDICT_OK, NULL, "%s%s %s%s (%" PRIu32 " ms)", *i->proxy ? "the proxy " : "",
+          *i->proxy ? i->proxy : i->host, *i->address ? "has the address " : "was found",
+          i->address, i->name_us / 1000);
 }
 
 static void report_connection(doctor *d, const igt_server_info *i, const igt_error *err) {

@@ -307,7 +307,8 @@ def test_the_bundle_has_no_secrets_and_no_names(cloud, igtcloud, home, out, tmp_
     # An existing file is another's.
     before = bundle.read_bytes()
     done = igtcloud.run("doctor", "--bundle", bundle, status=FAILED)
-    assert "File exists" in done.err and bundle.read_bytes() == before
+    assert "File exists; name another file" in done.err and bundle.read_bytes() == before
+    assert done.out == b""  # no check has run
 
 
 def test_a_bundle_on_standard_output(igtcloud, tmp_path):
@@ -426,6 +427,7 @@ def test_a_dead_proxy_on_the_cloud_s_own_host(cloud, home, here):
         found = doctor(Program(cloud.url, home), "--proxy", proxy, "--target", here, status=FAILED)
         assert found["proxy"][0] == "error" and "no connection to the proxy" in found["proxy"][1]
         assert "tcp" not in found
+        assert found["dns"][1].startswith("the proxy 127.0.0.1:")
 
 
 @injected
@@ -436,3 +438,4 @@ def test_a_bundle_that_cannot_be_written(igtcloud, tmp_path, call):
                         env=on(tmp_path / "bundle.tar", (call, errno.EDQUOT)))
     assert f"cannot write the bundle '{tmp_path}/bundle.tar': {os.strerror(errno.EDQUOT)}" in done.err
     assert not (tmp_path / "bundle.tar").exists()
+    assert "1 error," in done.text
