@@ -69,6 +69,12 @@ bool station_configure(const settings *s, station_config *c) {
                 "give one of them");
     return false;
   }
+  if (c->delete_done && c->keep_s) {
+    usage_error(
+        "--keep limits how long studies stay in done, and --when-done delete leaves nothing "
+        "there: give one of them");
+    return false;
+  }
   return !s->on_event || check_hook(s->on_event);
 }
 

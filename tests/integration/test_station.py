@@ -706,6 +706,7 @@ def test_mistakes_end_it_at_once(station, cloud, tmp_path):
             (["--on-event", "/no/such/mail"], USAGE, "'/no/such/mail' cannot be run: No such file"),
             (["--on-event", "/etc/passwd"], USAGE, "is it executable (chmod +x)?"),
             (["--when-done", "delete", "--quota", "1G"], USAGE, "leaves nothing there"),
+            (["--when-done", "delete", "--keep", "3d"], USAGE, "--keep limits how long"),
             (["--done-folder", "/dev/shm"], FAILED, "another file system"),
             (["--service-file", tmp_path / "none.pem"], DENIED, "none.pem"),
             (["--folder", tmp_path / "none"], FAILED, "none")):
