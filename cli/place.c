@@ -42,6 +42,12 @@ igt_node *place_node(place *p, int *exit_status) {
 
   if (t->kind == IGT_NODE_NONE)
     return t->node;
+  if (t->kind == IGT_NODE_STUDY && *t->rest) {
+    *exit_status = usage_error("'%s' is a patient, and this command takes only a study, "
+                               "PATIENT/STUDY; `igtcloud ls '%s'` lists them",
+                               p->path, p->path);
+    return NULL;
+  }
   if (t->kind == IGT_NODE_STUDY || !*t->rest || igt_node_kind_of(t->node) == IGT_NODE_INSTITUTE) {
     *exit_status = usage_error("'%s' is a collection; `igtcloud ls` lists it", p->path);
     return NULL;

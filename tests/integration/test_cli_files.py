@@ -252,6 +252,13 @@ def test_rm_asks(igtcloud):
     igtcloud.run("show", path, status=NOT_FOUND)
 
 
+def test_rm_takes_no_patient(igtcloud):
+    patient = STUDY.rsplit("/", 1)[0]
+    done = igtcloud.run("rm", "--yes", patient, status=USAGE)
+    assert f"'{patient}' is a patient" in done.err and f"`igtcloud ls '{patient}'` lists them" in done.err
+    igtcloud.run("show", STUDY)
+
+
 def test_rm_without_a_terminal(igtcloud):
     done = igtcloud.run("rm", f"{STUDY}/files/report.txt", status=USAGE)
     assert "--yes" in done.err
