@@ -13,6 +13,7 @@
 
 #include "igtcloud/version.h"
 #include "os/os.h"
+#include "station/station.h"
 #include "transfer_options.h"
 
 #define LINE_BUFFER 65536
@@ -22,11 +23,13 @@ struct report {
   const char *verb;
   progress *bar;
   FILE *file;  /* --report */
+  int why;     /* errno of the first write to it that failed */
   bool single; /* one file: its failure is the command's failure */
   /* reason shared by the last lines */
   char reason[256];
   igt_transfer_result result;
   unsigned long long alike, alike_most;
+  unsigned long long partial; /* files named as unfinished ones that were uploaded */
   igt_transfer_callbacks callbacks;
   report_context context;
   igt_identity identity; /* context.user */
@@ -175,6 +178,14 @@ static void print_other(report *r, const igt_transfer_item *item) {
   fprintf(stderr, "\n");
 }
 
+/* Sent as any other: only their names are those of downloads or copies in progress. */
+static void count_partial(report *r, const igt_transfer_item *item) {
+  bool sent = item->result == IGT_RESULT_DONE || item->result == IGT_RESULT_PLANNED;
+
+  if (item->kind == IGT_ITEM_FILE && sent && strcmp(r->verb, "uploaded") == 0)
+    r->partial += tree_is_partial(item->path);
+}
+
 /* Of those that did not fail. A planned study is printed as its files. */
 static bool is_printed(const igt_transfer_item *item) {
   bool is_file = item->kind == IGT_ITEM_FILE;
@@ -184,13 +195,21 @@ static bool is_printed(const igt_transfer_item *item) {
          (item->result > IGT_RESULT_SAME && is_file);
 }
 
+static void note_failure(report *r) {
+  if (!r->why && ferror(r->file))
+    r->why = errno;
+}
+
 static void on_item(void *payload, const igt_transfer_item *item) {
   report *r = payload;
 
+  count_partial(r, item);
   if (r->s->json)
     report_item(stdout, &r->context, item);
-  if (r->file)
+  if (r->file) {
     report_item(r->file, &r->context, item);
+    note_failure(r);
+  }
   /* A study that fails because of its files is not printed, since the files are; only one that
    * fails without any is. */
   if (item->result == IGT_RESULT_FAILED && r->single)
@@ -213,6 +232,8 @@ static void on_message(void *payload, igt_status status, const char *text) {
   if ((r->s->quiet && status == IGT_OK) || reader_is_gone())
     return;
   progress_clear(r->bar);
+  if (status == IGT_E_AMBIGUOUS)
+    fprintf(stderr, "warning: ");
   print_safe(stderr, text);
   fprintf(stderr, "\n");
 }
@@ -395,6 +416,8 @@ static void print_summary(const report *r, const igt_transfer_summary *s) {
   note(s->studies_undated, "study has", "studies have", " no date and passed the date filter");
   note(s->files_incomplete, "file is", "files are", " incomplete in the cloud; skipped");
   note(s->files_unverified, "file", "files", " not verified: the store has no suitable digest");
+  note(r->partial, "file has", "files have",
+       " the name of an unfinished download or copy (.part, .tmp, ...), and may be incomplete");
   note(s->files_young, "file", "files", " skipped: changed too recently (--min-age)");
   note(s->files_ignored - s->files_incomplete - s->files_clutter - s->files_young, "file", "files",
        " ignored");
@@ -411,6 +434,16 @@ static void print_summary(const report *r, const igt_transfer_summary *s) {
   note(s->imports_failed, "import", "imports", " FAILED");
 }
 
+/* False: it is not complete, and that was printed. */
+static bool close_report(report *r) {
+  note_failure(r); /* of the summary */
+  if (close_output(r->file))
+    return true;
+  complain(IGT_E_IO, "cannot write the report '%s': %s", r->s->report,
+           strerror(r->why ? r->why : errno));
+  return false;
+}
+
 int report_close(report *r, igt_status status, const igt_transfer_summary *summary,
                  const igt_error *err) {
   int result = exit_status_of(status);
@@ -421,10 +454,8 @@ int report_close(report *r, igt_status status, const igt_transfer_summary *summa
     write_summary(r, stdout, summary, status, err);
   if (r->file) {
     write_summary(r, r->file, summary, status, err);
-    if (!close_output(r->file) && status == IGT_OK) {
-      complain(IGT_E_IO, "cannot write the report '%s'", r->s->report);
+    if (!close_report(r) && status == IGT_OK)
       result = EXIT_FAILED;
-    }
   }
   if (!r->s->quiet && !reader_is_gone() &&
       (status == IGT_OK || status == IGT_E_SOME_FAILED || summary->files_done))
@@ -443,8 +474,7 @@ void report_close_early(report *r, igt_status status, const igt_error *err) {
     write_summary(r, stdout, &none, status, err);
   if (r->file) {
     write_summary(r, r->file, &none, status, err);
-    if (!close_output(r->file))
-      complain(IGT_E_IO, "cannot write the report '%s'", r->s->report);
+    (void)close_report(r);
   }
   report_end(r);
 }

@@ -657,6 +657,8 @@ def test_a_patients_folder_is_no_flat_study(ward, studies, clutter):
         done = ward.run("upload", *more, status=SOME_FAILED)
         assert "P20" in done.err and all(f"'{s}'" in done.err for s in studies), done.err
         assert "--folder-structure hierarchical" in done.err and "--flat-names whole" in done.err
+        inside = "a study" if len(studies) == 1 else "studies"
+        assert f"so it may be a patient's folder with {inside} in it" in done.err
         assert done.summary["studiesFailed"] == 1 and done.summary["filesDone"] == 0
     assert changes(ward.cloud) == []
     ward.run("upload", *TREE)
@@ -734,7 +736,7 @@ def test_a_study_json_of_another_project(ward, folder, options):
 def test_a_name_that_looks_like_another(ward, folders, other):
     ward.put({f"{f}/x": f for f in folders})
     done = ward.run()
-    assert done.err.count("did you mean") == 1, done.err
+    assert done.err.count("did you mean") == 1 and "warning: the folder '" in done.err, done.err
     assert other is None or f"did you mean '{other}'?" in done.err
     assert len(ward.place.names()) == 2 + len(folders)
     done = ward.run()

@@ -45,6 +45,7 @@ def test_every_institute_and_what_is_none(cloud, igtcloud, up):
     ignored = {i["path"] for i in items(done, kind="other", result="ignored")}
     assert ignored == {shown(up / "unknown"), shown(up / "Thumbs.db")}
     assert shown(up / "unknown") in done.err and done.summary["institutes"] == 2
+    assert "--ignore-unknown" not in done.text  # it is given already
 
 
 def test_one_institute_alone(cloud, igtcloud, up):
@@ -234,6 +235,16 @@ def test_dry_run(cloud, igtcloud, up, lab):
     assert [i["reason"] for i in created] == ["the study would be created"]
     assert "Would upload 2 studies, 6 files" in done.err
     assert "1 study would be created" in done.err
+
+
+def test_names_of_unfinished_files_are_counted(igtcloud, up, lab):
+    """Such a file is sent, since its name may be right; but the user should see it."""
+    command = "upload", put(up, in_study(lab, files={"a.dcm.part": "a", "b.tmp": "b", "c.partly": "c"})), "up", lab.name
+    assert "2 files have the name of an unfinished" in igtcloud.run(*command, "--dry-run").err
+    done = igtcloud.run(*command)
+    assert "2 files have the name of an unfinished download" in done.err
+    assert set(lab.contents("case")) == {"a.dcm.part", "b.tmp", "c.partly"}
+    assert "unfinished" not in igtcloud.run(*command).err
 
 
 def test_shards_are_disjoint_and_complete(cloud, igtcloud, up, lab):
