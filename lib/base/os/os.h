@@ -38,7 +38,7 @@ ssize_t igt__os_pwrite(int fd, const void *data, size_t n, int64_t at);
 int igt__os_rewind(int fd); /* for _read and _write */
 int igt__os_truncate(int fd, int64_t size);
 int igt__os_sync(int fd); /* fsync */
-/* All that was written to the file system of fd: syncfs. */
+/* All that was written to the file system of fd, a folder or a file open for writing: syncfs. */
 int igt__os_sync_all(int fd);
 /* Before it: hands a complete file to the disk where _sync_all covers only what was handed over. */
 int igt__os_write_back(int fd);
