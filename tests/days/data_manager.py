@@ -161,7 +161,7 @@ def evening(igtcloud, tmp):
     igtcloud.run("sync", "igt:trial", archive)
     igtcloud.run("rm", "--yes", "trial/Hospital North/P21/CT/files/series1/3.dcm")
     done = igtcloud.run("sync", "--dry-run", "--delete", "igt:trial", archive)
-    assert [line.split("\t")[0::4] for line in done.text.splitlines()] == [["delete", "series1/3.dcm"]], done
+    assert [line.split("\t")[0::5] for line in done.text.splitlines()] == [["delete", "series1/3.dcm"]], done
     done = igtcloud.run("sync", "--json", "--delete", "igt:trial", archive)
     assert done.summary["filesDeleted"] == 1
     igtcloud.run("verify", archive, "trial")

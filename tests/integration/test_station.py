@@ -24,7 +24,7 @@ from test_disk import mounted
 from test_disks import on
 from uploads import MIB, Place, epd, igt, institute, pattern, put, seed
 
-SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(90)],
+SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(140)],
             igt(institute("lab"), name="patients"), services=[{"id": "station@all"}],
             users=[{"name": "demo@example.com", "password": "demo",
                     "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}])
@@ -99,7 +99,7 @@ class Station:
         return Place(self.cloud, name, self.project)
 
 
-numbers = iter(range(90))
+numbers = iter(range(140))
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ typedef igt__upload_plan plan;
 /* ---- siblings of a study's folder "files" ---- */
 
 typedef struct rest {
-  const plan *p;
+  igt__upload *u;
+  const igt_institute *institute;
+  const char *folder;                    /* of the study */
   unsigned long long dicom, annotations; /* files in these folders */
 } rest;
 
@@ -31,12 +33,12 @@ static bool is_below(const char *path, const char *folder) {
  * listed by name. */
 static int each_beside(void *payload, const igt__walk_entry *e) {
   rest *r = payload;
-  igt__run *run = &r->p->u->run;
+  igt__run *run = &r->u->run;
   bool dicom = is_below(e->path, "dicom"), annotations = is_below(e->path, "annotations");
-  char *path = igt__path_join(r->p->study_folder, e->path);
+  char *path = igt__path_join(r->folder, e->path);
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
                             .result = IGT_RESULT_IGNORED,
-                            .institute = igt__text_of(&r->p->institute->name),
+                            .institute = igt__text_of(&r->institute->name),
                             .path = path,
                             .text = dicom ? "it is in the folder of category dicom"
                                     : annotations
@@ -66,8 +68,8 @@ static igt_status fail_dicom_alone(igt_error *err) {
 }
 
 static void say_left_out(const rest *r) {
-  igt__run *run = &r->p->u->run;
-  const char *path = r->p->study_folder;
+  igt__run *run = &r->u->run;
+  const char *path = r->folder;
 
   if (r->dicom)
     igt__run_message(run, IGT_OK,
@@ -80,12 +82,26 @@ static void say_left_out(const rest *r) {
                      path, r->annotations, r->annotations == 1 ? "" : "s");
 }
 
-igt_status igt__upload_leave_rest(const plan *p, igt_error *err) {
-  rest r = {.p = p};
-  bool is_folder = false;
-  igt_status status = igt__walk(p->u->root, p->study_folder, each_beside, &r, NULL, err);
+static igt_status report_rest(rest *r, igt_error *err) {
+  igt_status status = igt__walk(r->u->root, r->folder, each_beside, r, NULL, err);
 
-  say_left_out(&r);
+  say_left_out(r);
+  return status;
+}
+
+/* Of a folder that is not a study of the cloud and has no place for files. */
+static igt_status leave_all(const igt__upload_institute *in, const char *path, igt_error *err) {
+  rest r = {.u = in->u, .institute = in->institute, .folder = path};
+  igt_status status = report_rest(&r, err);
+
+  return status == IGT_OK ? fail_dicom_alone(err) : status;
+}
+
+igt_status igt__upload_leave_rest(const plan *p, igt_error *err) {
+  rest r = {.u = p->u, .institute = p->institute, .folder = p->study_folder};
+  bool is_folder = false;
+  igt_status status = report_rest(&r, err);
+
   if (status == IGT_OK)
     status = igt__folder_look(p->u->root, p->folder, &is_folder, err);
   return status == IGT_OK && !is_folder ? fail_dicom_alone(err) : status;
@@ -246,7 +262,7 @@ static igt_status match(igt__upload_institute *in, const char *path, const igt__
   if (status != IGT_OK || *known)
     return status;
   if (!any)
-    return fail_dicom_alone(err);
+    return leave_all(in, path, err);
   status = see_whose_it_is(in, path, folder, err);
   if (status == IGT_OK)
     status = igt__study_from_folder(in->studies, in->institute, folder, create, err);
