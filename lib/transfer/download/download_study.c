@@ -34,7 +34,6 @@ static igt_status empty_names(plan *p, igt_error *err) {
 }
 
 static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *err) {
-  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt_status status = new_provider(p, igt__categories[c].prefix, err);
 
   if (status == IGT_OK)
@@ -45,10 +44,8 @@ static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *e
     igt__s3_provider_warm(p->provider);
   p->subfolder = subfolders ? igt__categories[c].folder : "";
   p->list = igt__categories[c].folder;
-  if (igt__categories[c].bit != IGT_CATEGORY_FILES)
-    options.auxiliary = "True";
-  status = igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
-                                    &options, igt__download_each_file, p, err);
+  status = igt__group_each_file(p->group, NULL, igt__categories[c].bit != IGT_CATEGORY_FILES,
+                                igt__download_each_file, p, err);
   return igt__download_list_end(p, status, err);
 }
 
@@ -73,13 +70,8 @@ static igt_status list_whole_study(plan *p, igt_error *err) {
 
   p->why = err;
   p->list = igt__categories[0].folder;
-  for (int auxiliary = 0; auxiliary < 2 && status == IGT_OK; auxiliary++) {
-    igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
-    if (auxiliary)
-      options.auxiliary = "True";
-    status = igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
-                                      &options, each_name, p, err);
-  }
+  for (int auxiliary = 0; auxiliary < 2 && status == IGT_OK; auxiliary++)
+    status = igt__group_each_file(p->group, NULL, auxiliary, each_name, p, err);
   if (status == IGT_OK && p->nameless)
     return igt__fail(err, IGT_E_PROTOCOL,
                      "the cloud lists a file without a name, so its list cannot be relied on");
@@ -304,11 +296,11 @@ void igt__download_project_files(void *download) {
   if (status == IGT_OK)
     status = empty_names(p, &err);
   if (status == IGT_OK)
-    status = igt__download_list_end(
-        p,
-        igt_get_project_files_each(d->run.client, igt__text_of(&d->found.project->id), NULL,
-                                   igt__download_each_file, p, &err),
-        &err);
+    status =
+        igt__download_list_end(p,
+                               igt__group_each_file(p->group, igt__text_of(&d->found.project->id),
+                                                    false, igt__download_each_file, p, &err),
+                               &err);
   if (status == IGT_OK)
     status = igt__space_check(&d->run, d->root, true, &err);
   end_plan(p, status, &err);

@@ -42,23 +42,27 @@ static void group_settled(void *payload) {
     igt__pool_add(group->run->helpers, group_settled_task, group);
 }
 
-static bool claim_prefix(igt__group *group) {
-  igt__run *run = group->run;
+bool igt__run_claim_prefix(igt__run *run, const char *s3_prefix, const char *study_id) {
   bool good;
 
   pthread_mutex_lock(&run->lock);
-  good = !*group->study_id || igt__prefix_claim(run->prefixes, group->s3_prefix, group->study_id);
+  good = !*study_id || igt__prefix_claim(run->prefixes, s3_prefix, study_id);
   pthread_mutex_unlock(&run->lock);
   return good;
 }
 
-igt_status igt__group_check_prefix(const igt__group *group, igt_error *err) {
+igt_status igt__run_check_prefix(igt__run *run, const char *s3_prefix, const char *study_id,
+                                 igt_error *err) {
   igt_status status;
 
-  pthread_mutex_lock(&group->run->lock);
-  status = igt__prefix_check(group->run->prefixes, group->s3_prefix, group->study_id, err);
-  pthread_mutex_unlock(&group->run->lock);
+  pthread_mutex_lock(&run->lock);
+  status = igt__prefix_check(run->prefixes, s3_prefix, study_id, err);
+  pthread_mutex_unlock(&run->lock);
   return status;
+}
+
+igt_status igt__group_check_prefix(const igt__group *group, igt_error *err) {
+  return igt__run_check_prefix(group->run, group->s3_prefix, group->study_id, err);
 }
 
 igt__group *igt__group_open(igt__run *run, const char *institute, const char *institute_id,
@@ -77,7 +81,8 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   group->label = *study ? group_label(institute, study) : igt__strdup("project files");
   group->queue = igt__sched_open(run->sched, group_settled, group);
   if (!group->institute || !group->institute_id || !group->study || !group->study_id ||
-      !group->s3_prefix || !group->label || !group->queue || !claim_prefix(group)) {
+      !group->s3_prefix || !group->label || !group->queue ||
+      !igt__run_claim_prefix(run, group->s3_prefix, group->study_id)) {
     igt__free(group->queue);
     group_free(group);
     return NULL;

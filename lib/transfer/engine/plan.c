@@ -71,6 +71,19 @@ const igt__category igt__categories[IGT__CATEGORY_COUNT] = {
     {IGT_CATEGORY_ANNOTATIONS, "annotations", "annotations/"},
 };
 
+igt_status igt__group_each_file(const igt__group *group, const char *project_id, bool auxiliary,
+                                igt_files_fn each, void *payload, igt_error *err) {
+  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+  igt_client *client = group->run->client;
+
+  if (project_id)
+    return igt_get_project_files_each(client, project_id, NULL, each, payload, err);
+  if (auxiliary)
+    options.auxiliary = "True";
+  return igt_get_study_files_each(client, group->institute_id, group->study_id, &options, each,
+                                  payload, err);
+}
+
 igt_status igt__listed_key_check(const igt_file *file, const char *s3_prefix, igt_error *err) {
   if (!igt__has_key(file))
     return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");

@@ -47,6 +47,10 @@ typedef struct igt__category {
 #define IGT__CATEGORY_COUNT 3
 extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 
+/* Hands over the files that the cloud lists for the study, or for the project if project_id is not
+ * NULL. auxiliary: those of the categories beside "files". */
+igt_status igt__group_each_file(const igt__group *group, const char *project_id, bool auxiliary,
+                                igt_files_fn each, void *payload, igt_error *err);
 /* What a file must have in the cloud's list to be believed: a key below s3_prefix, that of the
  * study or project, or IGT_E_REQUIRED, IGT_E_UNSAFE_NAME, IGT_E_PROTOCOL. */
 igt_status igt__listed_key_check(const igt_file *file, const char *s3_prefix, igt_error *err);

@@ -191,6 +191,10 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
 void igt__group_set_folder(igt__group *group, const char *folder);
 /* IGT_E_PROTOCOL: another study of this run has the same s3Prefix. */
 igt_status igt__group_check_prefix(const igt__group *group, igt_error *err);
+/* The same two steps for a study that has no group (cloud/prefix.h). False: out of memory. */
+bool igt__run_claim_prefix(igt__run *run, const char *s3_prefix, const char *study_id);
+igt_status igt__run_check_prefix(igt__run *run, const char *s3_prefix, const char *study_id,
+                                 igt_error *err);
 /* Right after it was opened: it is an import. */
 void igt__group_is_import(igt__group *group);
 /* Of a run whose list is what lies on this machine: how many studies its lister has passed, begun

@@ -200,7 +200,6 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
 }
 
 static igt_status list_category(plan *p, size_t c, igt_error *err) {
-  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt__buf prefix;
 
   igt__buf_init(&prefix, IGT__MAX_JOINED);
@@ -210,10 +209,8 @@ static igt_status list_category(plan *p, size_t c, igt_error *err) {
   igt__buf_finish(&prefix);
   if (!p->providers[c])
     return igt__fail_memory(err);
-  if (igt__categories[c].bit != IGT_CATEGORY_FILES)
-    options.auxiliary = "True";
-  return igt_get_study_files_each(p->v->run.client, p->group->institute_id, p->group->study_id,
-                                  &options, each_file, p, err);
+  return igt__group_each_file(p->group, NULL, igt__categories[c].bit != IGT_CATEGORY_FILES,
+                              each_file, p, err);
 }
 
 static void report_unseen(plan *p) {

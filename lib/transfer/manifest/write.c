@@ -21,7 +21,6 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "base/time.h"
-#include "cloud/prefix.h"
 #include "crypto/crypto.h"
 #include "igtcloud/operations.h"
 #include "igtcloud/version.h"
@@ -408,34 +407,13 @@ static igt_status list_files(job *j, igt_error *err) {
                                    : status;
 }
 
-static bool claim_prefix(job *j) {
-  igt__run *run = &j->w->run;
-  const char *id = igt__text_of(&j->study->study_database_id);
-  bool good;
-
-  pthread_mutex_lock(&run->lock);
-  good = !*id || igt__prefix_claim(run->prefixes, igt__text_of(&j->study->s3_prefix), id);
-  pthread_mutex_unlock(&run->lock);
-  return good;
-}
-
-static igt_status check_prefix(job *j, igt_error *err) {
-  igt__run *run = &j->w->run;
-  const char *id = igt__text_of(&j->study->study_database_id);
-  igt_status status;
-
-  if (!*id)
-    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists a study without an id");
-  pthread_mutex_lock(&run->lock);
-  status = igt__prefix_check(run->prefixes, igt__text_of(&j->study->s3_prefix), id, err);
-  pthread_mutex_unlock(&run->lock);
-  return status;
-}
-
 static void list_task(void *arg) {
   job *j = arg;
+  const char *id = igt__text_of(&j->study->study_database_id);
 
-  j->status = check_prefix(j, &j->error);
+  j->status =
+      *id ? igt__run_check_prefix(&j->w->run, igt__text_of(&j->study->s3_prefix), id, &j->error)
+          : igt__fail(&j->error, IGT_E_REQUIRED, "the cloud lists a study without an id");
   if (j->status == IGT_OK)
     j->status = list_files(j, &j->error);
   task_end(j);
@@ -512,7 +490,9 @@ static igt_status each_study(void *payload, const igt_institute *institute, igt_
   j->arena = igt__arena_new(0);
   j->study = (igt_root_study *)igt_model_copy(&study->model);
   j->error = (igt_error)IGT_ERROR_INIT;
-  if (!j->arena || !j->study || !claim_prefix(j)) {
+  if (!j->arena || !j->study ||
+      !igt__run_claim_prefix(&w->run, igt__text_of(&j->study->s3_prefix),
+                             igt__text_of(&j->study->study_database_id))) {
     job_free(j);
     return igt__fail_memory(&w->error);
   }

@@ -57,20 +57,11 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
              : IGT_E_NO_MEMORY;
 }
 
-typedef igt_status each_file(void *payload, const char *list, igt_file *file);
+static igt_status list_files(plan *p, igt_files_fn each, void *payload, igt_error *err) {
+  const char *project = p->institute ? NULL : igt__text_of(&p->u->found.project->id);
+  igt_status status =
+      igt__group_each_file(p->group, project, strcmp(p->list, "files") != 0, each, payload, err);
 
-static igt_status list_files(plan *p, each_file *each, void *payload, igt_error *err) {
-  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
-  igt_status status;
-
-  if (strcmp(p->list, "files") != 0)
-    options.auxiliary = "True";
-  if (!p->institute)
-    status = igt_get_project_files_each(p->u->run.client, igt__text_of(&p->u->found.project->id),
-                                        NULL, each, payload, err);
-  else
-    status = igt_get_study_files_each(p->u->run.client, p->group->institute_id, p->group->study_id,
-                                      &options, each, payload, err);
   return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                    : status;
 }

@@ -174,22 +174,12 @@ static igt_status each_unseen(void *payload, const char *list, igt_file *file) {
   return IGT_OK;
 }
 
-typedef igt_status each_file(void *payload, const char *list, igt_file *file);
-
-static igt_status list_files(plan *p, unsigned category, each_file *each, void *payload,
+static igt_status list_files(plan *p, unsigned category, igt_files_fn each, void *payload,
                              igt_error *err) {
-  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
-  igt__run *run = &p->v->run;
-  igt_status status;
+  const char *project = *p->group->study ? NULL : igt__text_of(&p->v->found.project->id);
+  igt_status status =
+      igt__group_each_file(p->group, project, category != IGT_CATEGORY_FILES, each, payload, err);
 
-  if (category != IGT_CATEGORY_FILES)
-    options.auxiliary = "True";
-  if (!*p->group->study)
-    status = igt_get_project_files_each(run->client, igt__text_of(&p->v->found.project->id), NULL,
-                                        each, payload, err);
-  else
-    status = igt_get_study_files_each(run->client, p->group->institute_id, p->group->study_id,
-                                      &options, each, payload, err);
   return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                    : status;
 }
