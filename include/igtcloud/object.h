@@ -81,6 +81,14 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_object_download(igt_client *client, const
                                                        igt_error *err);
 
 /**
+ * Whether igt_object_upload() accepts the object's key: for a program that registers a file before
+ * it sends it, since a file that is not sent stays registered. Requests nothing. Any thread.
+ * Errors: IGT_E_INVALID (no prefix or key, or the key is not below the prefix), IGT_E_UNSAFE_NAME
+ * (what follows the prefix cannot be used as a name).
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_object_check(const igt_object *object, igt_error *err);
+
+/**
  * Stores a file's content under the key, replacing an existing object, as igt_file_upload(); but
  * the file is not registered (the program has done so: igt_register_study_files(),
  * igt_register_project_files()), and

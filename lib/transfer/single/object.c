@@ -107,8 +107,8 @@ igt_status igt__object_in_node(const igt_node *in, igt_node_kind kind, const cha
 
 /* ---- of the program ---- */
 
-static igt_status check_object(const igt_client *client, const igt_object *from, igt_error *err) {
-  if (!client || !from->prefix || !from->key)
+static igt_status check_key(const igt_object *from, igt_error *err) {
+  if (!from->prefix || !from->key)
     return igt__fail(err, IGT_E_INVALID, "an object needs a client, a prefix and a key");
   if (!*from->prefix || !igt__str_starts(from->key, from->prefix) ||
       !from->key[strlen(from->prefix)])
@@ -123,8 +123,10 @@ igt_status igt__object_of(igt_client *client, const igt_object *from, igt__objec
   igt_status status = igt__options_read(&own, sizeof own, from, "igt_object", err);
 
   memset(out, 0, sizeof *out);
+  if (status == IGT_OK && !client)
+    status = igt__fail(err, IGT_E_INVALID, "an object needs a client, a prefix and a key");
   if (status == IGT_OK)
-    status = check_object(client, &own, err);
+    status = check_key(&own, err);
   if (status != IGT_OK)
     return status;
   out->client = client;
@@ -183,6 +185,23 @@ igt_status igt_object_download(igt_client *client, const igt_object *object, con
   return status;
 }
 
+static igt_status check_name(const char *prefix, const char *key, igt_error *err) {
+  const char *name = key + strlen(prefix);
+
+  return igt__path_check(name, strlen(name), "the file's name", err);
+}
+
+igt_status igt_object_check(const igt_object *object, igt_error *err) {
+  igt_object own;
+  igt_status status;
+
+  igt__error_clear(err);
+  status = igt__options_read(&own, sizeof own, object, "igt_object", err);
+  if (status == IGT_OK)
+    status = check_key(&own, err);
+  return status == IGT_OK ? check_name(own.prefix, own.key, err) : status;
+}
+
 igt_status igt_object_upload(igt_client *client, const igt_object *object,
                              const igt_file_source *source, const igt_file_options *options,
                              const igt_transfer_callbacks *callbacks, igt_error *err) {
@@ -192,8 +211,7 @@ igt_status igt_object_upload(igt_client *client, const igt_object *object,
   igt__error_clear(err);
   status = igt__object_of(client, object, &o, err);
   if (status == IGT_OK)
-    status = igt__path_check(o.key + strlen(o.prefix), strlen(o.key) - strlen(o.prefix),
-                             "the file's name", err);
+    status = check_name(o.prefix, o.key, err);
   if (status == IGT_OK)
     status = igt__object_upload(&o, NULL, *o.institute_id && *o.study_id, source, options,
                                 callbacks, err);

@@ -920,6 +920,13 @@ def _native_on_list_message(payload: Any, status: int, said: Any) -> None:
 
 # ---- objects ----
 
+def check_object(prefix: str, key: str) -> None:
+    """Raises what upload_object() would for such a key, before anything is requested."""
+    kept: List[Any] = []
+    made, err = _object(prefix, key, 0, kept), new("igt_error")
+    check(lib.igt_object_check(made, err), err)
+
+
 def _object(prefix: str, key: str, size: int, kept: List[Any]) -> Any:
     made = new("igt_object")
     kept += [encoded(prefix), encoded(key)]

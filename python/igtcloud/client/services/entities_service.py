@@ -229,7 +229,7 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
             raise FileNotFoundError(errno.ENOENT, f"File {os.fspath(filename)} not found", path)
         size = os.path.getsize(path)
         name = os.path.basename(path) if key is None else os.fspath(key)
-        _check_name(name)
+        _translated(lambda: _library.check_object(self.s3_prefix, self.s3_prefix + name))
         _check_content(path)
         file = self._entry(self.s3_prefix + name, size)
         if file.get("is_completed") and file.get("file_size") == size and not overwrite:
@@ -264,43 +264,8 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
         file.file_name = file.key[len(self.s3_prefix):]
 
 
-# The library's own limits (lib/base/limits.h).
-_MAX_NAME, _MAX_PATH = 255, 4000
-
-
-def _name_trouble(name: str) -> Optional[str]:
-    """Why the library would not store anything under this name; None: it would."""
-    try:
-        encoded = name.encode()
-    except UnicodeEncodeError:
-        return "it is not valid UTF-8"
-    steps = encoded.split(b"/")
-    if encoded.startswith(b"/"):
-        return "it is absolute"
-    if len(encoded) > _MAX_PATH:
-        return "it is longer than 4,000 bytes"
-    if b"" in steps:
-        return "one of its components is empty"
-    if b"." in steps or b".." in steps:
-        return "it would lead to another folder"
-    if any(len(step) > _MAX_NAME for step in steps):
-        return "one of its components is longer than 255 bytes"
-    if any(byte < 0x20 or byte == 0x7f for byte in encoded):
-        return "it contains control characters"
-    return None
-
-
-def _check_name(name: str) -> None:
-    """As the library does when it uploads: by then the file is registered, and would stay there without content."""
-    trouble = _name_trouble(name)
-    if trouble is not None:
-        shown = "".join(c if c.isprintable() else "?" for c in name)
-        raise _errors.from_details(_errors.Details("IGT_E_UNSAFE_NAME", (
-            f"the file's name '{shown}' cannot be used as a name: {trouble}" if name else "the file's name is empty")))
-
-
 def _check_content(path: str) -> None:
-    """For the same reason."""
+    """By the time the library looks, the file is registered, and would stay there without content."""
     if not os.path.isfile(path):
         raise _errors.from_details(_errors.Details("IGT_E_INVALID", f"'{path}' is not a regular file"))
     if not os.access(path, os.R_OK):
