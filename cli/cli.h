@@ -200,6 +200,8 @@ void log_origins(void); /* for --debug */
 /* The Python client's variable, such as "CLOUD_DOMAIN", that sets the key unless --domain or
  * IGTCLOUD_DOMAIN does; NULL: it has none, or it is not set. */
 const char *cloud_variable(const char *key);
+/* The value of CLOUD_USERNAME, which comes before the user of a profile. NULL: none. */
+const char *user_variable(void);
 /* Of a command that reports them; what they were to set is not set. */
 const held_errors *setting_mistakes(void);
 /* The option's value for messages and lists: a proxy's without user name and password, and none of
@@ -399,6 +401,8 @@ bool take_input(const settings *s, const char *name);
 /* For the library, which opens files by name. */
 const char *file_option(const char *value);
 bool file_exists(const char *path); /* else errno says why not */
+/* Of a file that a program renames once it is complete. */
+bool is_partial_name(const char *name);
 /* append: keeps the existing content; otherwise it is truncated. */
 FILE *open_output(const char *path, bool append, const char **why);
 /* Whether writing to standard output has failed. Called after what was written, it remembers why.

@@ -239,8 +239,7 @@ const command sync_command = {
     "is an existing folder or contains a slash.\n"
     "\n"
     "--delete is for downloads: when everything else has succeeded, it deletes local files that\n"
-    "the cloud does not have, in the folders of studies that were downloaded before. The "
-    "folder\n"
+    "the cloud does not have, in the folders of studies that were downloaded before. The folder\n"
     "of a study that the cloud no longer has stays. Nothing in the cloud is ever deleted.\n"
     "--dry-run prints what would happen on standard output.",
     sync_options,

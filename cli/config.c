@@ -164,8 +164,7 @@ static const char *distrust(int fd) {
     return "it belongs to another user";
   if ((st.st_mode & (S_IWGRP | S_IWOTH)) && !igt__os_has_modes(fd))
     return "other users can write to it, and its disk (FAT or exFAT) cannot refuse them; copy it "
-           "to "
-           "another disk";
+           "to another disk";
   if (st.st_mode & (S_IWGRP | S_IWOTH))
     return "other users can write to it; prevent that with " IGT__OS_REFUSE_WRITERS("FILE");
   return NULL;

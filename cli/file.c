@@ -55,3 +55,16 @@ bool write_all(int fd, const void *data, size_t n) {
   }
   return true;
 }
+
+bool is_partial_name(const char *name) {
+  static const char *const ends[] = {".part",     ".partial", ".tmp",       ".temp",
+                                     ".filepart", ".igtpart", ".crdownload"};
+  size_t n = strlen(name);
+
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    size_t m = strlen(ends[i]);
+    if (n > m && strcmp(name + n - m, ends[i]) == 0)
+      return true;
+  }
+  return false;
+}

@@ -20,11 +20,11 @@ bool is_asking(void) {
 /* ---- the library's questions ---- */
 
 static const char *known_user(const settings *s) {
-  const char *variable = getenv("CLOUD_USERNAME");
+  const char *variable = user_variable();
 
   if (*asked_user)
     return asked_user;
-  if (variable && *variable && (!s->user || is_from_profile(AT(user))))
+  if (variable && (!s->user || is_from_profile(AT(user))))
     return variable;
   return s->user ? s->user : "";
 }

@@ -13,7 +13,6 @@
 
 #include "igtcloud/version.h"
 #include "os/os.h"
-#include "station/station.h"
 #include "transfer_options.h"
 
 #define LINE_BUFFER 65536
@@ -183,7 +182,7 @@ static void count_partial(report *r, const igt_transfer_item *item) {
   bool sent = item->result == IGT_RESULT_DONE || item->result == IGT_RESULT_PLANNED;
 
   if (item->kind == IGT_ITEM_FILE && sent && strcmp(r->verb, "uploaded") == 0)
-    r->partial += tree_is_partial(item->path);
+    r->partial += is_partial_name(item->path);
 }
 
 /* Of those that did not fail. A planned study is printed as its files. */

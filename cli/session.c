@@ -60,8 +60,7 @@ static bool is_named_by_key(const settings *s) {
 /* NULL: the library takes the key's name, or CLOUD_USERNAME, which comes before the profile, or
  * asks. */
 static const char *user_of(const settings *s) {
-  const char *variable = getenv("CLOUD_USERNAME");
-  bool is_overruled = (variable && *variable) || is_named_by_key(s);
+  bool is_overruled = user_variable() || is_named_by_key(s);
 
   return is_from_profile(AT(user)) && is_overruled ? NULL : s->user;
 }
@@ -167,8 +166,7 @@ static bool is_domain(const char *cloud, const char *domain) {
 }
 
 bool is_login_for(const settings *s, const igt_client_options *o, const igt_token *token) {
-  const char *variable = getenv("CLOUD_USERNAME");
-  const char *user = o->user ? o->user : variable && *variable ? variable : NULL;
+  const char *user = o->user ? o->user : user_variable();
 
   if (!is_domain(igt_token_domain(token), o->domain))
     return false;

@@ -88,6 +88,12 @@ char *given_options(const command *cmd) {
   return text;
 }
 
+const char *user_variable(void) {
+  const char *value = getenv("CLOUD_USERNAME");
+
+  return value && *value ? value : NULL;
+}
+
 const char *cloud_variable(const char *key) {
   static const char *const of[][3] = {{"domain", "IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"},
                                       {"user", "IGTCLOUD_USER", "CLOUD_USERNAME"}};
@@ -359,11 +365,8 @@ bool is_user_of_key(const char *key_file, const char *user) {
 /* A user that was given on the command line or in a variable comes before the key of a profile, as
  * a key that was given comes before the profile's user (session.c). */
 static void choose_identity(settings *s) {
-  const char *variable = cloud_variable("user");
-  const char *user = !s->user || is_from_profile(AT(user)) ? NULL : s->user;
+  const char *user = !s->user || is_from_profile(AT(user)) ? user_variable() : s->user;
 
-  if (!user && variable)
-    user = getenv(variable);
   key_is_overruled = user && s->service_file && is_from_profile(AT(service_file)) &&
                      !(profile_user && strcmp(user, profile_user) == 0) &&
                      !is_user_of_key(s->service_file, user);

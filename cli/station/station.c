@@ -218,9 +218,9 @@ static void cannot_look(station *st, study *s) {
 }
 
 static int find_partial(void *payload, const tree_entry *e) {
-  if (tree_is_partial(e->name))
+  if (is_partial_name(e->name))
     (void)snprintf(payload, STATION_PATH, "%s", e->path);
-  return tree_is_partial(e->name);
+  return is_partial_name(e->name);
 }
 
 /* What a program that was killed leaves behind would keep a study here forever, without a word. */

@@ -92,8 +92,6 @@ bool tree_same(const tree_state *a, const tree_state *b);
 bool tree_remove(const char *root, const char *path);
 /* The folders above path that are empty now, of so many levels. */
 void tree_remove_empty(const char *root, const char *path, int levels);
-/* Of a file that a program renames once it is complete. */
-bool tree_is_partial(const char *name);
 /* Of files and folders that systems and NAS boxes leave in every folder: those of
  * lib/transfer/engine/tree.c that are not hidden. */
 bool tree_is_clutter(const char *name, size_t n);

@@ -174,19 +174,6 @@ static uint64_t hash_of(const tree_entry *e) {
   return h;
 }
 
-bool tree_is_partial(const char *name) {
-  static const char *const ends[] = {".part",     ".partial", ".tmp",       ".temp",
-                                     ".filepart", ".igtpart", ".crdownload"};
-  size_t n = strlen(name);
-
-  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-    size_t m = strlen(ends[i]);
-    if (n > m && strcmp(name + n - m, ends[i]) == 0)
-      return true;
-  }
-  return false;
-}
-
 bool tree_is_clutter(const char *name, size_t n) {
   static const char *const names[] = {"Thumbs.db",   "Thumbs.db:encryptable",
                                       "ehthumbs.db", "ehthumbs_vista.db",
@@ -209,7 +196,7 @@ static int add_entry(void *payload, const tree_entry *e) {
   p->others += !e->is_file && !e->is_station;
   p->stations += e->is_station;
   p->bytes += e->size;
-  p->hidden += tree_is_partial(e->name);
+  p->hidden += is_partial_name(e->name);
   if (e->mtime_ns / 1000000000 > p->newest)
     p->newest = e->mtime_ns / 1000000000;
   return 0;

@@ -116,20 +116,16 @@ static igt_status lock_file(int fd, const char *path, igt_error *err) {
   if (igt__os_lock(fd) != 0) {
     int os_error = errno;
     long long holder = (long long)igt__os_holder(fd);
+    char process[40] = "";
 
     if (os_error != EAGAIN)
       return igt__fail_errno(err, os_error, "the token file %s cannot be locked", path);
     if (holder > 0)
-      return igt__fail(
-          err, IGT_E_LOCKED,
-          "a login is already running (process %lld); it has locked the token file %s; "
-          "`igtcloud logout` ends it",
-          holder, path);
-    return igt__fail(
-        err, IGT_E_LOCKED,
-        "a login is already running; it has locked the token file %s; `igtcloud logout` "
-        "ends it",
-        path);
+      (void)snprintf(process, sizeof process, " (process %lld)", holder);
+    return igt__fail(err, IGT_E_LOCKED,
+                     "a login is already running%s; it has locked the token file %s; "
+                     "`igtcloud logout` ends it",
+                     process, path);
   }
   if (igt__os_show_holder(fd) != 0)
     IGT__DEBUG(IGT_LOG_AUTH,
