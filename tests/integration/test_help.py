@@ -191,8 +191,12 @@ def bash_completion():
 
 
 def completed_bash(*lines):
-    """What bash offers for the last word of each line, which is a list of words. One bash, and each
-    line in a shell of its own, as a new completion would be."""
+    """What bash offers for the last word of each line, which is a list of words."""
+    return [one for i in range(0, len(lines), 200) for one in completed_by_one_bash(lines[i:i + 200])]
+
+
+def completed_by_one_bash(lines):
+    """Each line in a shell of its own, as a new completion would be."""
     script = f"compopt() {{ COMPREPLY=(\"<$2>\"); }}\n{bash_completion()}\n"
     for words in lines:
         quoted = " ".join(f"'{w}'" for w in ("igtcloud", *words))
