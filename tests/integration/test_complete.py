@@ -61,7 +61,12 @@ def complete(env, *words):
     (["ls", "trial/north/P1/CT/"], []), (["ls", "nope/"], []), (["nope", ""], []), ([""], []),
     (["download", ""], [])])
 def test_candidates_of_each_place(shell_env, words, wanted):
-    assert complete(shell_env, *words) == wanted
+    """It gives up after 0.9 s, which a busy machine may need: then Tab is pressed again."""
+    found = complete(shell_env, *words)
+    for _ in range(4):
+        if wanted and not found:
+            found = complete(shell_env, *words)
+    assert found == wanted
 
 
 def test_nobody_is_asked_when_nobody_is_signed_in(cloud, igtcloud, tmp_path):
