@@ -185,6 +185,22 @@ def test_a_misspelt_institute(cloud, igtcloud, tmp_path, name, like):
     igtcloud.run("verify", "--ignore-unknown", tmp_path / "up", "forms")
 
 
+@pytest.mark.parametrize("form", [[], TREE], ids=["flat", "hierarchical"])
+def test_a_selection_limits_what_is_judged(igtcloud, tmp_path, form):
+    """What certainly is not selected neither fails nor is missing; what may be selected does."""
+    join = "/" if form else "---"
+    put(tmp_path / "up", {f"nroth/P8{join}A/x": "1", f"north/P7{join}B/study.json": "{",
+                          f"north/P7{join}B/x": "1"})
+    if not form:  # the name has no patient: only the study.json could tell
+        put(tmp_path / "up", {"north/for-ann/study.json": "{", "north/for-ann/x": "1"})
+    for patient, other in (("P8", f"P7{join}B"), ("P7", "nroth")):
+        for command in (["upload", "--dry-run"], ["verify"]):
+            done = igtcloud.run(*command, *form, "--patient", patient, tmp_path / "up", "forms",
+                                status=SOME_FAILED)
+            assert patient in done.err and other not in done.err, done.err
+            assert form or "for-ann" in done.err
+
+
 @pytest.mark.smoke
 def test_a_misspelt_institute_alone(igtcloud, tmp_path):
     put(tmp_path / "up", {"nroth/P1---A/x": "1"})

@@ -31,8 +31,13 @@ struct igt__upload_selected {
 };
 
 typedef struct scan {
-  igt__upload *u;
-  igt__upload_selected *out;
+  igt__run *run;
+  igt__found *found;
+  igt__root *root;
+  const char *source;        /* absolute, as all paths */
+  const igt__chosen *chosen; /* by the caller */
+  bool annotations;
+  igt__upload_selected *out;      /* NULL: only whether there are any is asked */
   const igt_institute *institute; /* NULL: in a folder that is not one */
   bool any;                       /* a study folder in it is selected */
   igt_status status;
@@ -73,12 +78,12 @@ static int each_time(void *payload, const igt__walk_entry *e) {
 
 /* An unreadable file is reported by the upload itself: the folder counts as changed now. */
 static int64_t newest_of(scan *s, const char *path) {
-  times t = {.changes = s->u->found.selection->since_last, .newest = INT64_MIN};
+  times t = {.changes = s->found->selection->since_last, .newest = INT64_MIN};
   igt__stat st;
 
-  if (igt__root_stat(s->u->root, path, &st, NULL) == IGT_OK)
+  if (igt__root_stat(s->root, path, &st, NULL) == IGT_OK)
     take_time(&t, &st, true);
-  if (igt__walk(s->u->root, path, each_time, &t, NULL, NULL) != IGT_OK)
+  if (igt__walk(s->root, path, each_time, &t, NULL, NULL) != IGT_OK)
     return INT64_MAX;
   return t.newest;
 }
@@ -93,7 +98,7 @@ static void count_undated(igt__run *run) {
 
 static bool add_choice(scan *s, const char *path, int64_t newest) {
   igt__upload_selected *out = s->out;
-  const char *own = igt__arena_strdup(out->arena, igt__root_below(s->u->root, path));
+  const char *own = igt__arena_strdup(out->arena, igt__root_below(s->root, path));
 
   if (own && out->count == out->cap) {
     size_t cap = out->cap ? out->cap * 2 : 64;
@@ -128,7 +133,7 @@ static bool flat_names(igt__selection *selection, igt__study_names *names) {
 
 /* doc: its study.json; NULL: none. */
 static bool is_named(const scan *s, const igt__json *doc, const char *human, bool flat) {
-  igt__selection *selection = s->u->found.selection;
+  igt__selection *selection = s->found->selection;
   const igt__json *patient = doc ? igt__json_get(doc, "patient") : NULL;
   igt__study_names names = {.human = human};
 
@@ -154,7 +159,7 @@ static igt_root_study *study_of(const scan *s, igt__json *doc) {
 
 /* Whether date, labels and modality select it, which only a study.json has. */
 static bool is_described(const scan *s, igt__json *doc, bool *undated) {
-  igt__selection *selection = s->u->found.selection;
+  igt__selection *selection = s->found->selection;
   const igt_study_selection *o = &selection->options;
   igt_root_study *study;
   bool takes;
@@ -171,21 +176,31 @@ static bool is_described(const scan *s, igt__json *doc, bool *undated) {
   return takes;
 }
 
-/* A study.json that cannot be read is an error of its study, if the folder's name selects that. */
+/* Whether a name leaves open which study its folder is: it has no patient, or the selection has
+ * ids, which no name has. */
+static bool says_nothing(const igt__selection *selection, const char *human, bool flat) {
+  return (selection->entries && selection->only_ids) ||
+         (!strchr(human, '/') && !(flat && strstr(human, "---")));
+}
+
+/* A study.json that cannot be read is an error of its study, unless the folder's name says that it
+ * is not selected. */
 static bool is_meant(const scan *s, const char *path, const char *human, bool flat) {
   igt__json *doc = NULL;
-  bool readable = igt__sidecar_read(s->u->root, path, &doc, NULL) == IGT_OK, undated = false;
+  bool readable = igt__sidecar_read(s->root, path, &doc, NULL) == IGT_OK, undated = false;
   bool takes = is_named(s, doc, human, flat) && (!readable || is_described(s, doc, &undated));
 
+  takes |= !readable && says_nothing(s->found->selection, human, flat);
+
   if (takes && undated)
-    count_undated(&s->u->run);
+    count_undated(s->run);
   igt__json_free(doc);
   return takes;
 }
 
 /* Whether the folder is selected; if so, notes it. */
 static bool look_at(scan *s, const char *path, const char *human, bool flat) {
-  igt__selection *selection = s->u->found.selection;
+  igt__selection *selection = s->found->selection;
   int64_t newest = 0;
 
   if (!is_meant(s, path, human, flat)) {
@@ -201,9 +216,9 @@ static bool look_at(scan *s, const char *path, const char *human, bool flat) {
   }
   s->any = true;
   selection->taken++;
-  if (!s->institute) /* the folder as a whole will be reported */
+  if (!s->institute || !s->out) /* nothing more is asked */
     return true;
-  if (igt__in_shard(human, s->u->run.options.shard, s->u->run.options.shards) &&
+  if (igt__in_shard(human, s->run->options.shard, s->run->options.shards) &&
       !add_choice(s, path, newest))
     fail_memory(s);
   return true;
@@ -222,25 +237,24 @@ static void each_in(scan *s, const char *path, const char *human, size_t names);
 
 /* names: how many components of a study's name the folder is; human: these, NULL: an institute. */
 static void look_in(scan *s, const char *path, const char *name, const char *above, size_t names) {
-  bool flat = s->u->run.options.structure == IGT_FLAT;
-  bool annotations = s->u->options->category == IGT_CATEGORY_ANNOTATIONS;
+  bool flat = s->run->options.structure == IGT_FLAT;
   char *human = above ? igt__path_join(above, name) : igt__strdup(name);
 
   if (!human) {
     fail_memory(s);
     return;
   }
-  if (!igt__is_chosen_at(&s->u->chosen, s->u->source, path)) {
+  if (!igt__is_chosen_at(s->chosen, s->source, path)) {
     igt__free(human);
     return;
   }
-  if (names == 1 && annotations) { /* either form; a patient's folder holds studies */
+  if (names == 1 && s->annotations) { /* either form; a patient's folder holds studies */
     if (!look_at(s, path, human, true))
       each_in(s, path, human, names + 1);
   } else if (flat) {
     (void)look_at(s, path, human, true);
-  } else if (names == 1 ? igt__sidecar_names(s->u->root, path) != 1
-                        : igt__holds_studies(s->u->root, path, names)) {
+  } else if (names == 1 ? igt__sidecar_names(s->root, path) != 1
+                        : igt__holds_studies(s->root, path, names)) {
     each_in(s, path, human, names + 1);
   } else {
     (void)look_at(s, path, human, false);
@@ -253,13 +267,13 @@ static void each_in(scan *s, const char *path, const char *human, size_t names) 
   igt_error ignored = IGT_ERROR_INIT;
 
   /* What cannot be read is for the upload to report: it is not left out. */
-  if (igt__folders_in(s->u->root, path, pass, NULL, &list, &ignored) != IGT_OK) {
+  if (igt__folders_in(s->root, path, pass, NULL, &list, &ignored) != IGT_OK) {
     s->any = true;
-    if (s->institute && !add_choice(s, path, INT64_MAX))
+    if (s->institute && s->out && !add_choice(s, path, INT64_MAX))
       fail_memory(s);
     return;
   }
-  for (size_t i = 0; i < list.count && s->status == IGT_OK && !igt__run_stopping(&s->u->run); i++) {
+  for (size_t i = 0; i < list.count && s->status == IGT_OK && !igt__run_stopping(s->run); i++) {
     char *below = igt__path_join(path, list.v[i]);
     if (below)
       look_in(s, below, list.cloud[i], human, names);
@@ -272,7 +286,7 @@ static void each_in(scan *s, const char *path, const char *human, size_t names) 
 
 /* They belong to no study: names leave them out, times and limits do not concern them. */
 static void look_at_project_files(scan *s, const char *path) {
-  const igt__selection *selection = s->u->found.selection;
+  const igt__selection *selection = s->found->selection;
   const igt_study_selection *o = &selection->options;
 
   if (!selection->entries && !o->patient_count && !o->label_count && !o->modality_count &&
@@ -282,10 +296,10 @@ static void look_at_project_files(scan *s, const char *path) {
 
 /* Of a folder that is not an institute no series are known: any modality may be in it. */
 static bool take_series(scan *s) {
-  igt__selection *selection = s->u->found.selection;
+  igt__selection *selection = s->found->selection;
 
   if (s->institute) {
-    s->status = igt__found_enter(s->u->run.client, &s->u->found, s->institute, s->err);
+    s->status = igt__found_enter(s->run->client, s->found, s->institute, s->err);
   } else {
     igt__map_free(selection->series);
     selection->series = NULL;
@@ -295,7 +309,7 @@ static bool take_series(scan *s) {
 
 /* A folder that is not an institute is an error if it has a study that would be selected. */
 static void look_in_institute(scan *s, const char *path, const char *cloud) {
-  const igt_institute *institute = igt__institute_named(&s->u->found, cloud);
+  const igt_institute *institute = igt__institute_named(s->found, cloud);
 
   s->institute = institute;
   s->any = false;
@@ -303,7 +317,7 @@ static void look_in_institute(scan *s, const char *path, const char *cloud) {
     look_at_project_files(s, path);
     return;
   }
-  if (institute && !igt__found_selects(&s->u->found, institute))
+  if (institute && !igt__found_selects(s->found, institute))
     return;
   if (take_series(s))
     each_in(s, path, NULL, 1);
@@ -350,7 +364,13 @@ static igt_status choose(igt__upload *u, igt__upload_selected *out, igt_error *e
 }
 
 igt_status igt__upload_select(igt__upload *u, igt__upload_selected **out, igt_error *err) {
-  scan s = {.u = u, .err = err};
+  scan s = {.run = &u->run,
+            .found = &u->found,
+            .root = u->root,
+            .source = u->source,
+            .chosen = &u->chosen,
+            .annotations = u->options->category == IGT_CATEGORY_ANNOTATIONS,
+            .err = err};
   igt__folders folders = {0};
 
   *out = s.out = igt__calloc(1, sizeof *s.out);
@@ -367,6 +387,34 @@ igt_status igt__upload_select(igt__upload *u, igt__upload_selected **out, igt_er
   }
   igt__folders_free(&folders);
   return s.status == IGT_OK ? choose(u, s.out, err) : s.status;
+}
+
+bool igt__may_be_selected(igt__run *run, igt__found *found, igt__root *root,
+                          const igt__candidate *c) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__chosen all = {.count = 0};
+  scan s = {.run = run,
+            .found = found,
+            .root = root,
+            .source = igt__root_path(root),
+            .chosen = &all,
+            .institute = c->institute,
+            .err = &err};
+  char *path = igt__path_join(s.source, c->folder);
+  bool flat = run->options.structure == IGT_FLAT;
+
+  if (!igt__upload_selects(found->selection))
+    s.any = true;
+  else if (!path || (!c->institute && !take_series(&s)))
+    s.any = true; /* it cannot be known */
+  else if (!c->human)
+    each_in(&s, path, NULL, 1);
+  else if (c->is_study)
+    (void)look_at(&s, path, c->human, flat);
+  else
+    each_in(&s, path, c->human, c->names + 1);
+  igt__free(path);
+  return s.any || s.status != IGT_OK;
 }
 
 void igt__upload_selected_free(igt__upload_selected *selected) {

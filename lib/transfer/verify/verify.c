@@ -17,6 +17,7 @@
 #include "transfer/engine/institutes.h"
 #include "transfer/engine/tree.h"
 #include "transfer/upload/match.h"
+#include "transfer/upload/select.h"
 
 /* ---- one institute ---- */
 
@@ -33,6 +34,14 @@ static void fail_study(igt__verify *v, const igt_institute *institute, const cha
 
   igt__report_failed_study(&v->run, igt__text_of(&institute->name), study, folder, err);
   igt__free(folder);
+}
+
+/* A folder that cannot be matched, unless it is certainly not selected. */
+static void fail_folder(const institute_run *ir, const igt__candidate *c, const igt_error *err) {
+  igt__verify *v = ir->v;
+
+  if (igt__may_be_selected(&v->run, &v->found, v->root, c))
+    fail_study(v, ir->institute, c->human ? c->human : "", c->folder, err);
 }
 
 static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
@@ -68,14 +77,11 @@ static bool is_selected(igt__verify *v, const igt__known *known) {
   return true;
 }
 
-/* Whether a folder that is not a study of the cloud would be selected, as far as its name says. */
-static bool is_wanted(igt__verify *v, const char *human) {
-  const igt__study_names names = {.human = human};
-
-  /* Without memory to compare it, it is verified. */
+/* Whether a folder that is not a study of the cloud is selected, by its name and its study.json. */
+static bool is_wanted(igt__verify *v, const igt__candidate *c) {
   return !v->found.selection->settled &&
-         (igt__selection_names(v->found.selection, &names) || v->found.selection->no_memory) &&
-         igt__in_shard(human, v->run.options.shard, v->run.options.shards);
+         igt__in_shard(c->human, v->run.options.shard, v->run.options.shards) &&
+         igt__may_be_selected(&v->run, &v->found, v->root, c);
 }
 
 static igt_status find_study(institute_run *ir, const char *path, const igt__folder *folder,
@@ -101,16 +107,17 @@ static void verify_folder(institute_run *ir, const char *path, const igt__folder
   igt__known *known = NULL;
   char *human =
       folder->patient ? igt__path_join(folder->patient, folder->name) : igt__strdup(folder->name);
+  const igt__candidate c = {ir->institute, path, human, true, 0};
   igt_status status = human ? find_study(ir, path, folder, &known, &err) : igt__fail_memory(&err);
 
   if (status == IGT_OK && known && is_selected(v, known))
     status = igt__verify_study(v, ir->institute, *known->human ? known->human : known->id,
                                known->id, known->s3_prefix, path, &err);
-  else if (status == IGT_OK && !known && is_wanted(v, human))
+  else if (status == IGT_OK && !known && is_wanted(v, &c))
     status = igt__verify_study(v, ir->institute, human, "", NULL, path, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED) {
     igt__error_prefix(&err, "the folder '%s'", path);
-    fail_study(v, ir->institute, human ? human : "", path, &err);
+    fail_folder(ir, &c, &err);
   }
   igt__free(human);
 }
@@ -188,7 +195,7 @@ static void each_patient(institute_run *ir, const char *path, const char *name) 
       verify_folder(ir, path, &folder);
   }
   if (status != IGT_OK)
-    fail_study(ir->v, ir->institute, name, path, &err);
+    fail_folder(ir, &(igt__candidate){ir->institute, path, name, false, 1}, &err);
   igt__free(absolute);
 }
 
@@ -200,7 +207,7 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
 
   if (folders_below(ir, path, &list, &err) != IGT_OK ||
       igt__folders_check(&list, path, &err) != IGT_OK) {
-    fail_study(ir->v, ir->institute, patient ? patient : "", path, &err);
+    fail_folder(ir, &(igt__candidate){ir->institute, path, patient, false, 1}, &err);
     igt__folders_free(&list);
     return;
   }
@@ -325,7 +332,8 @@ static void report_unknown(igt__verify *v, const igt__folders *folders, bool *pr
       continue;
     if (strcmp(folders->v[i], "files") == 0)
       *project_files = !v->found.by_name;
-    else
+    else if (igt__may_be_selected(&v->run, &v->found, v->root,
+                                  &(igt__candidate){.folder = folders->v[i]}))
       igt__unknown_folder(&v->run, v->root, &v->found, folders->v[i], folders->cloud[i],
                           IGT_RESULT_MISSING_THERE, &files);
   }
