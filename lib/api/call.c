@@ -184,7 +184,7 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
   status = igt__http_perform(igt__client_http(running->client), req, err);
   igt__client_note_date(running->client, req->server_date);
   if (status == IGT_OK && (!running->out || !operation->response))
-    return igt__response_refuse_page(req, err);
+    return igt__response_expect_success(req, err);
   if (status != IGT_OK)
     return status;
   if (operation->response != &igt__raw_type)

@@ -27,7 +27,7 @@ static void on_done(igt__http_request *req, igt_status status, const igt_error *
   if (status != IGT_OK)
     igt__error_keep(&err, failure);
   else
-    status = igt__response_refuse_page(req, &err);
+    status = igt__response_expect_success(req, &err);
   s->done(s->payload, status, &err);
   submitted_free(s);
 }

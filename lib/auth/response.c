@@ -115,16 +115,58 @@ static bool is_page(const igt__http_request *req) {
   return *body == '<' || strncmp(body, "\xef\xbb\xbf<", 4) == 0;
 }
 
-igt_status igt__response_refuse_page(const igt__http_request *req, igt_error *err) {
-  igt_status status;
+/* Whether a member says that something failed: one of these names with any content, or an HTTP
+ * status of 400 or more. */
+static bool reports_error(const igt__json *body) {
+  static const char *const errors[] = {"error", "errors", "error_description", "fault"};
+  static const char *const statuses[] = {"status", "statusCode", "code"};
+  bool failed = igt__json_typeof(body) == IGT__JSON_BOOL && !igt__json_bool(body);
 
-  if (!is_page(req))
+  for (size_t i = 0; i < sizeof errors / sizeof errors[0] && !failed; i++) {
+    const igt__json *value = igt__json_get(body, errors[i]);
+
+    failed = value && (igt__json_bool(value) || igt__json_int(value) != 0 ||
+                       igt__json_count(value) > 0 || igt__json_str_len(value) > 0);
+  }
+  for (size_t i = 0; i < sizeof statuses / sizeof statuses[0] && !failed; i++)
+    failed = igt__json_int(igt__json_get(body, statuses[i])) >= 400;
+  return failed;
+}
+
+static igt_status refuse_page(const igt__http_request *req, igt_error *err) {
+  return igt__fail(err, IGT_E_PROTOCOL,
+                   "%s: the response is a web page; a proxy or a network sign-in page in between "
+                   "may have written it",
+                   req->operation);
+}
+
+static igt_status refuse_error(const igt__http_request *req, const igt__json *body,
+                               igt_error *err) {
+  const char *message = find_message(body);
+
+  return igt__fail(err, IGT_E_PROTOCOL, "%s: the response has status %d but reports a failure%s%s",
+                   req->operation, req->http_status, message ? ": " : "", message ? message : "");
+}
+
+igt_status igt__response_expect_success(const igt__http_request *req, igt_error *err) {
+  const char *data = req->response.data;
+  size_t len = req->response.len;
+  igt__json *body = NULL;
+  igt_status status = IGT_OK;
+
+  if (len == 0 || strspn(data, " \t\r\n") == len)
     return IGT_OK;
-  status = igt__fail(err, IGT_E_PROTOCOL,
-                     "%s: the response is a web page; a proxy or a network sign-in page in between "
-                     "may have written it",
-                     req->operation);
-  return name_operation(req, status, err);
+  if (is_page(req))
+    status = refuse_page(req, err);
+  else if (igt__json_parse(data, len, "the response", &body, NULL) != IGT_OK)
+    status = igt__fail(err, IGT_E_PROTOCOL,
+                       "%s: the response has status %d but is not the cloud's JSON; it may come "
+                       "from a proxy or gateway in between",
+                       req->operation, req->http_status);
+  else if (reports_error(body))
+    status = refuse_error(req, body, err);
+  igt__json_free(body);
+  return status == IGT_OK ? IGT_OK : name_operation(req, status, err);
 }
 
 igt_status igt__response_parse(const igt__http_request *req, igt__json **out, igt_error *err) {

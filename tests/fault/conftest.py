@@ -10,6 +10,7 @@ import pytest  # noqa: E402
 
 import cloud as clouds  # noqa: E402
 from igtcloud import Program, search_leaks_of  # noqa: E402
+from rest_client import RestClient  # noqa: E402
 
 
 def pytest_runtest_setup(item):
@@ -29,6 +30,13 @@ def cloud(running):
     running.clear()
     yield running
     running.clear()
+
+
+@pytest.fixture
+def canned(cloud):
+    plain = RestClient(cloud.url)
+    yield lambda *responses: plain.ok("POST", "/__canned", list(responses), status=204)
+    plain.ok("DELETE", "/__canned", status=204)
 
 
 @pytest.fixture

@@ -152,6 +152,27 @@ def test_page_in_place_of_the_api(cloud, igtcloud, tmp_path, path, method):
     assert done.status in (FAILED, SOME_FAILED) and "sign-in page" in done.err, done
 
 
+@promise("Retry",
+         "status 200 with an error, or with text, in place of an empty response",
+         "an error that says so: the upload is not reported as complete")
+@pytest.mark.parametrize("body", [
+    {"error": "queue is full"}, {"errors": ["x"]}, {"message": "later", "status": 503}, False,
+    "false", "upstream timed out"])
+def test_failure_with_status_200(cloud, igtcloud, tmp_path, canned, body):
+    c.local_tree(tmp_path / "up", studies=1, large=0)
+    canned({"path": "**/$file-upload-completed", "method": "POST", "status": 200, "body": body})
+    done = igtcloud.run("upload", tmp_path / "up", "target", status=SOME_FAILED)
+    assert "has status 200 but" in done.err, done
+
+
+@pytest.mark.parametrize("body", ["", " ", {}, "null", {"message": "ok", "status": 200}, True,
+                                  {"error": None, "code": 0}])
+def test_success_with_a_body(cloud, igtcloud, tmp_path, canned, body):
+    c.local_tree(tmp_path / "up", studies=1, large=0)
+    canned({"path": "**/$file-upload-completed", "method": "POST", "status": 200, "body": body})
+    igtcloud.run("upload", tmp_path / "up", "target")
+
+
 @promise("Retry", "the password is rejected", "not retried, so no account is locked")
 def test_wrong_password(cloud, igtcloud, out):
     igtcloud.password = "wrong"
