@@ -63,6 +63,7 @@ void os_start(void) {
   for (int fd = 0; fd <= 2; fd++)
     if (_setmode(fd, _O_BINARY) < 0) /* closed: the next file would get its number */
       (void)_open("NUL", (fd == 0 ? _O_WRONLY : _O_RDONLY) | _O_BINARY);
+  (void)setvbuf(stderr, NULL, _IONBF, 0); /* wine's C library would keep a message until the end */
   prepare_console();
   remove_old_programs();
 }
