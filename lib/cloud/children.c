@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cloud/node.h"
+#include "cloud/once.h"
 #include "cloud/study_list.h"
 
 static const char *institute_of(const igt_node *study) {
@@ -75,9 +76,9 @@ igt_status igt__children_each(igt_node *node, igt_node_kind kind, igt__model_fn 
 
   switch (kind) {
   case IGT_NODE_PROJECT:
-    return igt_get_projects_each(node->client, NULL, each_project, &l, err);
+    return igt__each_project(node->client, each_project, &l, err);
   case IGT_NODE_INSTITUTE:
-    return igt_get_institutes_each(node->client, node->id, NULL, each_institute, &l, err);
+    return igt__each_institute(node->client, node->id, each_institute, &l, err);
   case IGT_NODE_STUDY:
     return igt__each_study(node->client, node->id, each_study, &l, err);
   case IGT_NODE_SERIES:

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/unicode.h"
+#include "cloud/once.h"
 #include "igtcloud/name.h"
 
 const char *igt__text_of(const igt_string_field *field) {
@@ -121,7 +122,7 @@ static igt_status settle(search *s, igt_status status, const char *what, igt_err
 igt_status igt_find_project(igt_client *client, const char *name, igt_project **out,
                             igt_error *err) {
   search s = {.name = name ? name : ""};
-  igt_status status = igt_get_projects_each(client, NULL, look_at_project, &s, err);
+  igt_status status = igt__each_project(client, look_at_project, &s, err);
 
   if (status == IGT_OK && !s.found && !s.by_id) {
     status = igt__fail(err, IGT_E_NOT_FOUND,
@@ -138,7 +139,7 @@ igt_status igt_find_institute(igt_client *client, const igt_project *project, co
                               igt_institute **out, igt_error *err) {
   search s = {.name = name ? name : ""};
   igt_status status =
-      igt_get_institutes_each(client, igt__text_of(&project->id), NULL, look_at_institute, &s, err);
+      igt__each_institute(client, igt__text_of(&project->id), look_at_institute, &s, err);
 
   if (status == IGT_OK && !s.found && !s.by_id) {
     status = igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",

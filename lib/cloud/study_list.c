@@ -3,20 +3,18 @@
  * off is requested again from its start. On a link whose connections do not live long enough to
  * read that far, this would never end. Then only the ids are listed, with a field mask (X-Fields),
  * which is a small fraction of the list, and the remaining studies are requested one by one, each
- * of which is small. A study that the server lists twice is handed on once: two transfers of one
- * study would use one folder. Studies that differ and have one id are an error. Called by
- * everything that lists studies. */
+ * of which is small. Each id counts once (once.c). Called by everything that lists studies. */
 #include "cloud/study_list.h"
 
 #include <string.h>
 
 #include "api/call.h"
 #include "base/buf.h"
-#include "base/fingerprints.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cloud/find.h"
+#include "cloud/once.h"
 #include "crypto/crc.h"
 #include "model/model.h"
 
@@ -27,8 +25,7 @@ typedef struct listing {
   const char *institute_id;
   igt_root_study_fn fn;
   void *payload;
-  igt__fingerprints *ids; /* of the studies that were handed on, with who they are */
-  char *twice;            /* the id that differing ones have; NULL: none */
+  igt__once once;
   /* Of the studies that were handed on, in the order of the list. */
   size_t count;
   uint64_t crc;
@@ -36,10 +33,6 @@ typedef struct listing {
   size_t skip;
   uint64_t skipped_crc;
 } listing;
-
-static uint64_t add_id(uint64_t crc, const char *id) {
-  return igt__crc_update(IGT__CRC64NVME, crc, id, strlen(id) + 1);
-}
 
 static igt_status add_patient(void *payload, const igt__field_view *field) {
   uint64_t *crc = payload;
@@ -56,35 +49,20 @@ static igt_status add_patient(void *payload, const igt__field_view *field) {
 
 /* Whose study it is, and where its files are. */
 static uint64_t who(const igt_root_study *study) {
-  uint64_t crc = add_id(0, igt__text_of(&study->study_id_human_readable));
+  uint64_t crc = igt__once_text(0, igt__text_of(&study->study_id_human_readable));
 
   (void)igt__model_each_field(&study->model, add_patient, &crc);
-  return add_id(crc, igt__text_of(&study->s3_prefix));
-}
-
-static igt_status once(listing *l, igt_root_study *study, const char *id) {
-  const uint64_t *before = igt__fingerprints_number(l->ids, id);
-
-  if (*id && before && *before != who(study)) { /* reported at the end: the others are as usual */
-    if (!l->twice)
-      l->twice = igt__strdup(id);
-    return l->twice ? IGT_OK : IGT_E_NO_MEMORY;
-  }
-  if (*id && before) {
-    igt__log(IGT_LOG_WARNING, IGT_LOG_API,
-             "the cloud lists the study %s more than once; the duplicate is ignored", id);
-    return IGT_OK;
-  }
-  if (*id && !igt__fingerprints_set(l->ids, id, who(study)))
-    return IGT_E_NO_MEMORY;
-  return l->fn(l->payload, study);
+  return igt__once_text(crc, igt__text_of(&study->s3_prefix));
 }
 
 static igt_status hand_on(listing *l, igt_root_study *study) {
   const char *id = igt__text_of(&study->study_database_id);
-  uint64_t crc = add_id(l->crc, id); /* fn may change the study */
-  igt_status status = once(l, study, id);
+  uint64_t crc = igt__once_text(l->crc, id); /* fn may change the study */
+  bool is_new;
+  igt_status status = igt__once_add(&l->once, id, who(study), &is_new);
 
+  if (status == IGT_OK && is_new)
+    status = l->fn(l->payload, study);
   l->count++;
   l->crc = crc;
   return status;
@@ -99,7 +77,7 @@ static igt_status fail_other_list(igt_error *err) {
 static bool is_skipped(listing *l, const char *id, igt_status *status) {
   if (l->skip == 0)
     return false;
-  l->skipped_crc = add_id(l->skipped_crc, id);
+  l->skipped_crc = igt__once_text(l->skipped_crc, id);
   l->skip--;
   *status = l->skip > 0 || l->skipped_crc == l->crc ? IGT_OK : fail_other_list(NULL);
   return true;
@@ -218,16 +196,12 @@ igt_status igt__each_study(igt_client *client, const char *institute_id, igt_roo
   igt_error mine = IGT_ERROR_INIT;
   igt_status status;
 
-  l.ids = igt__fingerprints_new(true, NULL);
-  if (!l.ids)
-    return igt__fail_memory(err);
-  status = list(&l, err ? err : &mine);
-  if (status == IGT_OK && l.twice)
-    status = igt__fail(err, IGT_E_PROTOCOL,
-                       "the cloud lists different studies with the id %s: which one its files are "
-                       "of is not known; report it to the cloud's support",
-                       l.twice);
-  igt__free(l.twice);
-  igt__fingerprints_free(l.ids);
+  l.once = (igt__once){.what = "study", .whats = "studies"};
+  status = igt__once_init(&l.once, err);
+  if (status == IGT_OK)
+    status = list(&l, err ? err : &mine);
+  if (status == IGT_OK)
+    status = igt__once_end(&l.once, "its files are of", err);
+  igt__once_finish(&l.once);
   return status;
 }

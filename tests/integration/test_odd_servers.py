@@ -400,6 +400,38 @@ def test_different_studies_with_one_id(odd, igtcloud, tmp_path, field, value, fi
         assert "different studies with the id" in done.err, done.err
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("path, what", [("/projects", "projects"), ("/hospitals", "institutes")])
+def test_different_parents_with_one_id(odd, igtcloud, tmp_path, path, what, first):
+    """Each request for studies names the id alone: they would be filed under either."""
+    def change(request, reply):
+        if request.method == "GET" and request.plain.endswith(path):
+            other = dict(reply.json[0], name="another")
+            reply.json = [other, *reply.json] if first else [*reply.json, other]
+    odd.change = change
+    made = tmp_path / "in"
+    for institute in ("i", "another"):
+        (made / institute / "new").mkdir(parents=True)
+        (made / institute / "new/a.txt").write_text("a")
+    for command in (("ls", "p"), ("download", tmp_path / "out", "p"), ("download", tmp_path / "out", "p", "i"),
+                    ("csv", "-", "p"), ("manifest", "p"), ("upload", made, "p"), ("verify", made, "p")):
+        done = igtcloud.run(*command, status=FAILED)
+        assert f"different {what} with the id" in done.err, done.err
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_an_institute_that_is_listed_twice_is_downloaded_once(odd, igtcloud, tmp_path):
+    def change(request, reply):
+        if request.method == "GET" and request.plain.endswith(("/projects", "/hospitals")):
+            reply.json = [*reply.json, reply.json[0]]
+    odd.change = change
+    done = igtcloud.run("download", "--json", tmp_path / "out", "p", "i")
+    keys = [i["key"] for i in done.items if i["kind"] == "file"]
+    assert done.summary["studies"] == 1 and keys and len(keys) == len(set(keys))
+    assert "lists the institute" in done.err and "lists the project" in done.err, done.err
+    assert len(igtcloud.run("ls", "p").text.splitlines()) == 3
+
+
 # ---- fields that are not known ----
 
 def test_two_fields_of_one_column_are_counted(odd, igtcloud):

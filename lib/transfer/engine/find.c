@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cloud/once.h"
 #include "crypto/crypto.h"
 #include "transfer/engine/institutes.h"
 
@@ -147,8 +148,8 @@ igt_status igt__found_institutes(igt_client *client, igt__found *found, igt_erro
   igt_status status = IGT_OK;
 
   if (!found->institutes)
-    status = igt_get_institutes(client, igt__text_of(&found->project->id), NULL, &found->institutes,
-                                err);
+    status =
+        igt__list_institutes(client, igt__text_of(&found->project->id), &found->institutes, err);
   if (status == IGT_OK)
     status = choose_by_name(found, err);
   if (status == IGT_OK)
