@@ -19,16 +19,22 @@
 
 /* ---- moving ---- */
 
-/* A study of the same name may have been there before: "NAME.2". out: where it is now, below root.
- */
+/* The i-th of its name, from 1: "NAME", "NAME.2". */
+static bool suffixed(const study *s, int i, char out[PATH_SIZE]) {
+  int n = i == 1 ? snprintf(out, PATH_SIZE, "%s", s->path)
+                 : snprintf(out, PATH_SIZE, "%s.%d", s->path, i);
+
+  if (n < PATH_SIZE)
+    return true;
+  errno = ENAMETOOLONG;
+  return false;
+}
+
+/* A study of the same name may have been there before. out: where it is now, below root. */
 static bool move_to(const study *s, const char *root, char out[PATH_SIZE]) {
   for (int i = 1; i < SUFFIXES; i++) {
-    int n = i == 1 ? snprintf(out, PATH_SIZE, "%s", s->path)
-                   : snprintf(out, PATH_SIZE, "%s.%d", s->path, i);
-    if (n >= PATH_SIZE) {
-      errno = ENAMETOOLONG;
+    if (!suffixed(s, i, out))
       return false;
-    }
     if (tree_rename(s->in->path, s->path, root, out))
       return true;
     if (errno != EEXIST && errno != ENOTEMPTY)
@@ -74,6 +80,43 @@ static void leave(station *st, study *s) {
   store_forget(s->in, s->path);
   queue_remove(&st->queue, s);
   st->dirty = true;
+}
+
+/* ---- reasons ---- */
+
+/* Removes what has its name: it may be a device or another link of somebody's file. create: a new
+ * file. */
+static FILE *replace_reason(const study *s, const char *now, bool create) {
+  char path[PATH_SIZE + 8];
+  const char *name;
+  int dir, fd = -1;
+
+  (void)snprintf(path, sizeof path, "%s.reason", now);
+  dir = tree_open_above(s->in->failed, path, false, &name);
+  if (dir >= 0) {
+    (void)igt__os_unlinkat(dir, name);
+    if (create)
+      fd = igt__os_openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
+    igt__os_close(dir);
+  }
+  return os_stream(fd, "w");
+}
+
+/* It may have failed several times, as NAME, NAME.2 and so on. What still lies in failed/ keeps its
+ * reason. */
+static void drop_reasons(const study *s) {
+  char now[PATH_SIZE], reason[PATH_SIZE + 8];
+
+  for (int i = 1; i < SUFFIXES; i++) {
+    if (!suffixed(s, i, now))
+      return;
+    (void)snprintf(reason, sizeof reason, "%s.reason", now);
+    if (tree_mode(s->in->failed, now))
+      continue;
+    if (!tree_mode(s->in->failed, reason))
+      return;
+    (void)replace_reason(s, now, false);
+  }
 }
 
 /* ---- a study that was verified ---- */
@@ -141,6 +184,7 @@ bool policy_finish(station *st, study *s) {
     trash_delete(w, sealed);
   else
     keep(w, s, now);
+  drop_reasons(s);
   report_done(st, s);
   leave(st, s);
   return true;
@@ -161,24 +205,6 @@ static void write_advice(FILE *out, const station *st, const study *s) {
   if (misplaced)
     fputs("INSTITUTE", out);
   put_safe(out, misplaced ? below : s->path, true);
-}
-
-/* Removes what has its name: it may be a device or another link of somebody's file. create: a new
- * file. */
-static FILE *replace_reason(const study *s, const char *now, bool create) {
-  char path[PATH_SIZE + 8];
-  const char *name;
-  int dir, fd = -1;
-
-  (void)snprintf(path, sizeof path, "%s.reason", now);
-  dir = tree_open_above(s->in->failed, path, false, &name);
-  if (dir >= 0) {
-    (void)igt__os_unlinkat(dir, name);
-    if (create)
-      fd = igt__os_openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
-    igt__os_close(dir);
-  }
-  return os_stream(fd, "w");
 }
 
 static bool write_reason(const station *st, const study *s, const char *now) {

@@ -616,6 +616,7 @@ def test_a_poisoned_study_does_not_hold_up_others(station, cloud):
     os.rename(s.folder / "failed/lab/bad", s.folder / "lab/bad")
     s.once()
     assert "lab/bad/poison" in s.tree("done")
+    assert "lab/bad.reason" not in s.tree("failed") and "lab/worse.reason" in s.tree("failed")
 
 
 def test_another_content_in_the_cloud_is_replaced(station, cloud, igtcloud):
