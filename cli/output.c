@@ -148,6 +148,13 @@ static void print_json_error(const char *kind, igt_status status, const char *hi
   funlockfile(stderr);
 }
 
+/* What those who read no hints are told as well, unless the message does. */
+static const char *advice_of(const igt_error *err) {
+  bool lacks = err->status == IGT_E_NO_SPACE && !strstr(err->text, "free some space");
+
+  return lacks ? "; free some space, then run the same command again" : "";
+}
+
 int fail(const igt_error *err) {
   const char *text = *err->text ? err->text : igt_status_text(err->status);
 
@@ -156,9 +163,9 @@ int fail(const igt_error *err) {
   if (json_errors && !has_left && !reader_is_gone())
     print_json_error("error", err->status, hint_of(err->status), text, err);
   else if (*err->request_id)
-    complain(err->status, "%s (request %s)", text, err->request_id);
+    complain(err->status, "%s (request %s)%s", text, err->request_id, advice_of(err));
   else
-    complain(err->status, "%s", text);
+    complain(err->status, "%s%s", text, advice_of(err));
   if (err->status == IGT_E_LOGIN && is_from_keyring())
     complain_at(PRIORITY_WARNING, IGT_OK,
                 "the password came from the keyring; igtcloud logout --forget removes it");

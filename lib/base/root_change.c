@@ -145,9 +145,9 @@ igt_status igt__root_write_file(igt__root *root, const char *path, const void *d
       igt__root_open_file(root, temporary, O_CREAT | O_EXCL | O_WRONLY, mode, true, &fd, err);
   if (status == IGT_OK) {
     if (!igt__fd_write(fd, data, len))
-      status = igt__fail_errno(err, errno, "cannot write '%s'", path);
+      status = igt__fail_errno(err, errno, "cannot write '%s' below '%s'", path, root->path);
     if (igt__os_close(fd) != 0 && status == IGT_OK)
-      status = igt__fail_errno(err, errno, "cannot write '%s'", path);
+      status = igt__fail_errno(err, errno, "cannot write '%s' below '%s'", path, root->path);
     if (status == IGT_OK)
       status = igt__root_rename(root, temporary, path, err);
     if (status != IGT_OK)

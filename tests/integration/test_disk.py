@@ -110,11 +110,23 @@ def test_disk_that_fills_on_the_way(igtcloud, cloud, tmp_path):
         out, err = process.communicate(timeout=60)
         done = Done(["download"], process.returncode, out, err.decode())
         assert done.status == FAILED and "No space left" in done.error, done
+        assert f"below '{shown(small)}'" in done.error and '"hint":"free some space' in done.err, done
         arrived = {n: os.path.getsize(small / n) for n in tree(small) if n.endswith(".bin")}
         assert arrived and set(arrived.values()) == {3 * MIB}
         (small / "other").unlink()
         done = igtcloud.run("download", "--json", small, "film")
         assert done.summary["filesSkipped"] == len(arrived) and not done.summary["filesFailed"]
+
+
+@pytest.mark.parametrize("command", [["csv", "{}/lists", "p"], ["download", "--report", "{}/report", "{}/out", "p"]])
+def test_what_to_do_about_a_full_disk(igtcloud, tmp_path, command):
+    """Whatever could not be written, and where."""
+    with mounted(tmp_path / "small", "64k") as small:
+        with open(small / "other", "wb", buffering=0) as other, contextlib.suppress(OSError):
+            while other.write(b"x" * 4096):
+                pass
+        err = igtcloud.run(*[word.format(small) for word in command], status=FAILED).err
+        assert str(small) in err and "free some space, then run the same command again" in err, err
 
 
 def test_largest_size_of_a_file(igtcloud, out):

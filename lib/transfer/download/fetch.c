@@ -219,7 +219,8 @@ igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
 igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err) {
   if (igt__fd_write_at(f->partial.fd, data, n, at))
     return IGT_OK;
-  return igt__fail_errno(err, errno, "cannot write '%s'", f->path);
+  return igt__fail_errno(err, errno, "cannot write '%s' below '%s'", f->path,
+                         igt__root_path(f->partial.root));
 }
 
 part *igt__fetch_part_new(fetch *f, igt__s3_op op, igt_error *err) {
