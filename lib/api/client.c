@@ -251,7 +251,8 @@ igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error 
   igt__session_identity(client->session, &own);
   igt__result_write(out, &own, sizeof own);
   if (own.source == IGT_SESSION_NONE)
-    return igt__fail(err, IGT_E_NO_SESSION, "nobody is signed in at %s", client->origin);
+    return igt__fail(err, IGT_E_NO_SESSION, "not signed in to %s; run `igtcloud login`",
+                     client->origin);
   return IGT_OK;
 }
 

@@ -319,11 +319,12 @@ static void mention_other_login(const igt__source *source, igt_error *err) {
 static igt_status fail_unanswered(const igt__source *source, igt_error *err) {
   if (igt__cancel_is_set(source->server.cancel))
     return igt__fail(err, IGT_E_CANCELLED, "signing in was cancelled");
-  (void)igt__fail(err, IGT_E_NO_SESSION,
-                  "nobody is signed in to %s, and no password was given: give a user name "
-                  "and a password (--user NAME --password-stdin) or a service identity "
-                  "(--service-file FILE), or sign in with `igtcloud login` on a terminal",
-                  cloud_of(source));
+  (void)igt__fail(
+      err, IGT_E_NO_SESSION,
+      "not signed in to %s: run `igtcloud login` on a terminal, or give a user name and a "
+      "password (--user NAME --password-stdin) or a service identity "
+      "(--service-file FILE)",
+      cloud_of(source));
   mention_other_login(source, err);
   return IGT_E_NO_SESSION;
 }
@@ -468,5 +469,5 @@ igt_status igt__source_renew(igt__source *source, igt_session_source kind, const
   case IGT_SESSION_NONE:
     break;
   }
-  return igt__fail(err, IGT_E_NO_SESSION, "nobody is signed in");
+  return igt__fail(err, IGT_E_NO_SESSION, "not signed in; run `igtcloud login`");
 }

@@ -88,7 +88,7 @@ igt_status igt__token_open(const char *path, int flags, int *fd, igt__stat *st, 
                      "the token file %s is a symbolic link, so it is not used", path);
   if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
     return igt__fail(err, IGT_E_NO_SESSION,
-                     "nobody is signed in: there is no token file %s (see `igtcloud login`)", path);
+                     "not signed in: there is no token file %s; run `igtcloud login`", path);
   if (*fd < 0) {
     int os_error = errno;
 
@@ -257,7 +257,8 @@ static igt_status explain(const char *path, igt_status status, igt_error *err) {
   if (status == IGT_OK || status == IGT_E_NO_MEMORY)
     return status;
   if (status == IGT_E_NO_SESSION)
-    return igt__fail(err, status, "nobody is signed in: the token file %s is empty", path);
+    return igt__fail(err, status, "not signed in: the token file %s is empty; run `igtcloud login`",
+                     path);
   if (err)
     igt__error_keep(&cause, err);
   return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is damaged: %s", path, cause.text);
@@ -302,7 +303,7 @@ static igt_status fail_ended(const char *path, int64_t holder, igt_error *err) {
                      "been able to renew it yet: is there a network?",
                      path, (long long)holder);
   return igt__fail(err, IGT_E_NO_SESSION,
-                   "nobody is signed in: the token in %s has expired (see `igtcloud login`)", path);
+                   "not signed in: the token in %s has expired; run `igtcloud login`", path);
 }
 
 /* Takes ownership of the token. True: it is the one to use, or waiting is useless. */

@@ -66,7 +66,7 @@ static const status_info statuses[] = {
     STATUS(IGT_E_EXPIRED, "expired", false),
     STATUS(IGT_E_KEY, "unusable key", false),
     STATUS(IGT_E_TOKEN_FILE, "unusable token file", false),
-    STATUS(IGT_E_NO_SESSION, "nobody is signed in", false),
+    STATUS(IGT_E_NO_SESSION, "not signed in", false),
     STATUS(IGT_E_CHECKSUM, "checksum mismatch", true),
     STATUS(IGT_E_SOME_FAILED, "some failed", false),
     STATUS(IGT_E_AMBIGUOUS, "ambiguous: several match", false),

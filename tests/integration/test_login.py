@@ -201,10 +201,10 @@ def test_the_scheme_is_named_where_logins_differ_in_it(cloud, home, login):
     """Signed in with http, and then asked for https at the same host, and the other way round."""
     host = cloud.url.split("://")[1]
     done = igtcloud(cloud, home).run("whoami", "--domain", f"https://{host}", sign_in=False, status=DENIED)
-    assert f"nobody is signed in to {host}," in done.err and f"the running login is for {cloud.url}" in done.err
+    assert f"not signed in to {host}: run `igtcloud login`" in done.err and f"the running login is for {cloud.url}" in done.err
     assert login.end() == DONE
     done = igtcloud(cloud, home).run("whoami", "--domain", cloud.url, sign_in=False, status=DENIED)
-    assert f"nobody is signed in to {cloud.url}," in done.err and "the running login" not in done.err
+    assert f"not signed in to {cloud.url}: run `igtcloud login`" in done.err and "the running login" not in done.err
 
 
 def test_a_key_that_was_given_comes_before_a_profiles_user(cloud, home, key):

@@ -143,7 +143,7 @@ class InvalidResponse(IgtError, ValueError):
 
 
 class SignInFailed(IgtError, RuntimeError):
-    """The user name, password, key or token was rejected, or nobody is signed in."""
+    """The user name, password, key or token was rejected, or there is no login."""
 
 
 class SessionExpired(SignInFailed):

@@ -97,7 +97,7 @@ class NotFoundException(ApiException):
 
 
 class UnauthorizedException(ApiException):
-    """401: nobody is signed in, or the session has expired."""
+    """401: not signed in, or the session has expired."""
 
 
 class ForbiddenException(ApiException):
