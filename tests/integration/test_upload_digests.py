@@ -3,9 +3,13 @@
 SHA-256, and again once it left that out of an answer; nothing counts as stored that no digest
 speaks for."""
 
+import re
+
 import pytest
 
-from igtcloud import SOME_FAILED
+from gateway import Gateway
+from igtcloud import SOME_FAILED, Program
+from odd_cloud import OddCloud
 from sandbox import BUCKET
 from uploads import PART, Place, epd, institute, items, pattern, put, seed
 
@@ -111,3 +115,40 @@ def test_a_bit_that_turns_is_noticed_without_md5(cloud, upload):
     assert [r["status"] for r in cloud.requests(method="PUT", path=f"/{BUCKET}/*")] == (
         [200, 200, 400] + [200] * 6)
     upload.is_whole(SMALL)
+
+
+# ---- completed ----
+
+WRONG = "0" * 32 + "-5"
+
+
+def completed_as(etag, wrong_head):
+    """Of CompleteMultipartUpload's response, and of the HEAD that follows."""
+    def change(request, reply):
+        if request.method == "POST" and "uploadId=" in request.path:
+            reply.body = re.sub(b"<ETag>.*</ETag>", f"<ETag>{etag}</ETag>".encode(), reply.body)
+        elif request.method == "HEAD" and wrong_head:
+            reply.drop("ETag").headers.append(("ETag", f'"{WRONG}"'))
+    return change
+
+
+@pytest.mark.parametrize("etag, looked", [(WRONG, 1), ("0" * 32 + "-4", 1), ("opaque", 0), ("", 0)])
+def test_a_completion_with_another_etag(cloud, home, tmp_path, etag, looked):
+    """That of an object in parts is compared; the object itself decides."""
+    with OddCloud(cloud.url) as odd, Gateway(cloud.url, s3=odd.url) as gateway:
+        odd.change = completed_as(etag, wrong_head=False)
+        upload = Upload(cloud, Program(gateway.url, home), tmp_path)
+        upload.run(LARGE)
+        assert odd.count("HEAD", "film.bin") == looked
+    upload.is_whole(LARGE)
+
+
+def test_parts_that_became_another_object(cloud, home, tmp_path):
+    """They are sent again, and then it is an error."""
+    with OddCloud(cloud.url) as odd, Gateway(cloud.url, s3=odd.url) as gateway:
+        odd.change = completed_as(WRONG, wrong_head=True)
+        upload = Upload(cloud, Program(gateway.url, home), tmp_path)
+        done = upload.run(LARGE, status=SOME_FAILED)
+        assert "the stored object is not the one that was sent" in done.err
+        assert odd.count("POST", "uploadId=") == 3
+    assert not any("file-upload-completed" in path for _, path, _ in gateway.seen)
