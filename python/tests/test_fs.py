@@ -164,6 +164,14 @@ def test_getting(fs, tmp_path):
     assert seen.size == seen.value == 262144
 
 
+@pytest.mark.parametrize('name', ['../../evil.txt', '../evil.txt', 'a/../../evil.txt'])
+def test_a_name_of_the_cloud_leads_out_of_no_folder(fs, tmp_path, monkeypatch, name):
+    monkeypatch.setattr('igtcloud.client.fs._below', lambda file, prefix: name if file.key.endswith('ecg.bin') else 'ok')
+    with pytest.raises(OSError, match='lead out'):
+        fs.get(f'{STUDY}/files', str(tmp_path / 'in' / 'here'), recursive=True)
+    assert not list(tmp_path.rglob('evil*')) and list(tmp_path.rglob('ok'))
+
+
 def test_putting_and_removing(fs, study, tmp_path):
     (tmp_path / 'tree/sub').mkdir(parents=True)
     (tmp_path / 'tree/a.txt').write_text('a')

@@ -345,6 +345,8 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
         callback.set_size(len(rpaths))
 
         def one(source: str, target: str) -> None:
+            if any(step in ('.', '..') for step in source.split('/')):
+                raise _refused('The name of this file would lead out of the folder', source)
             self.get_file(source, target, **kwargs)
             callback.relative_update(1)
         for found in self._together(one, zip(rpaths, lpaths)):
