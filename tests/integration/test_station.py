@@ -18,7 +18,8 @@ import urllib.request
 
 import pytest
 
-from igtcloud import DENIED, DONE, ENDING, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, is_private, program
+from igtcloud import (DENIED, DONE, ENDING, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, is_private, program,
+                     shown)
 from sandbox import ROOT
 from test_disk import mounted
 from test_disks import on
@@ -345,7 +346,7 @@ def test_no_station_below_another(station, inner):
     other = other_station(station, s.folder / inner)
     before = sorted(s.folder.rglob("*"))
     other.once(status=FAILED)
-    assert f"another station watches the folder '{s.folder}', which contains '{other.folder}'" in other.log
+    assert f"another station watches the folder '{shown(s.folder)}', which contains '{shown(other.folder)}'" in other.log
     assert sorted(s.folder.rglob("*")) == before
     assert s.stop() == 0
 
@@ -394,7 +395,7 @@ def test_studies_are_never_moved_to_where_they_are_found(station, option, target
     put(s.folder, {".igtcloud-station/deleting": None})
     os.chmod(s.folder / ".igtcloud-station", 0o700)
     s.once("--folder", second, option, target, status=FAILED)
-    assert f"studies cannot be moved to '{os.path.realpath(s.folder / target)}', which {what}" in s.log
+    assert f"studies cannot be moved to '{shown(os.path.realpath(s.folder / target))}', which {what}" in s.log
     assert s.tree() == {"lab/one/a": b"a"} and s.place().names() == []
 
 
@@ -403,7 +404,7 @@ def test_folders_of_one_station_may_share_done(station, tmp_path):
     s, second = station(), tmp_path / "second"
     put(s.folder, {"lab/one/a": "a"})
     put(second, {"lab/one/b": "b"})
-    s.once("--folder", second, "--done-folder", tmp_path / "both")
+    s.once("--folder", second, "--done-folder", shown(tmp_path / "both"))
     assert sorted(p.name for p in (tmp_path / "both/lab").iterdir()) == ["one", "one.2"]
 
 
@@ -449,7 +450,7 @@ def test_a_deletion_that_an_older_station_began(station, cloud):
         s.once()
         assert s.log.count(f"{deleting}/2.1 contains a study that an older version began to delete") == n
     assert [p.name for p in deleting.iterdir()] == ["2.1"] and s.place().names() == ["two"]
-    assert f"(igtcloud verify '{deleting}/2.1' '{s.project}')" in s.log
+    assert f"(igtcloud verify '{shown(deleting)}/2.1' '{s.project}')" in s.log
 
 
 def test_the_advice_for_an_older_stations_deletion_works(station, igtcloud):
@@ -830,7 +831,7 @@ def test_damaged_lines_of_the_state(station, cloud):
     cloud.faults({"fault": "forbidden", "method": "PUT", "path": "**/b", "times": 0})
     put(s.folder, {"lab/two/b": "b"})
     s.once("--quota", "1", status=SOME_FAILED)
-    assert f"{len(bad)} damaged lines in {state_of(s)}: " in s.log and "SECRET" not in s.log
+    assert f"{len(bad)} damaged lines in {shown(state_of(s))}: " in s.log and "SECRET" not in s.log
     assert "after 3 attempts" in (s.folder / "failed/lab/two.reason").read_text()
     assert s.tree("done") == {}  # its own record was good
     s.once()
@@ -1057,8 +1058,8 @@ def test_systemd_is_notified(station, cloud, tmp_path):
         until(manager, "WATCHDOG=1")
         until(manager, "1 uploaded")
         s.process.send_signal(signal.SIGHUP)
-        shown = until(manager, "RELOADING=1")
-        assert re.search(r"RELOADING=1\nMONOTONIC_USEC=\d+", shown)
+        told = until(manager, "RELOADING=1")
+        assert re.search(r"RELOADING=1\nMONOTONIC_USEC=\d+", told)
         until(manager, "READY=1")
         s.process.send_signal(signal.SIGTERM)
         until(manager, "STOPPING=1")

@@ -362,12 +362,13 @@ def test_one_study_that_cannot_be_created(cloud, igtcloud, up, lab):
     assert lab.names() == ["s0", "s1", "s2", "s3"]
 
 
-def test_nothing_to_upload(igtcloud, up, lab):
+def test_nothing_to_upload(igtcloud, up, lab, numbers):
     done = igtcloud.run("upload", up, "up", status=FAILED)
     assert "nothing to upload" in done.err and str(up) in done.err
     put(up, in_study(lab))
-    done = igtcloud.run("upload", up, "up", "lab29", status=FAILED)
-    assert "'lab29'" in done.err and lab.names() == []
+    other = f"lab{next(numbers)}"
+    done = igtcloud.run("upload", up, "up", other, status=FAILED)
+    assert f"'{other}'" in done.err and lab.names() == []
 
 
 def test_project_and_institute_must_both_be_found(igtcloud, up):

@@ -46,6 +46,7 @@ static const struct {
     {"test_files", modes},
     {"test_first_format", "calls the program sqlite3 by a shell"},
     {"test_second_format", "calls the program sqlite3 by a shell"},
+    {"test_runs_of_one_process", "calls Python by a shell"},
     {"test_a_folder", "the file system folds case"},
     {"test_a_path_is_enough", "wine does not rename over an open file"},
     {"test_each_caller_is_covered_by_a_sync_that_began_after_it", "there is no /dev/shm"},
