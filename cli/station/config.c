@@ -78,6 +78,37 @@ bool station_configure(const settings *s, station_config *c) {
   return !s->on_event || check_hook(s->on_event);
 }
 
+static bool same_text(const char *a, const char *b) {
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_list(const texts *a, const texts *b) {
+  if (a->count != b->count)
+    return false;
+  for (size_t i = 0; i < a->count; i++)
+    if (strcmp(a->v[i], b->v[i]) != 0)
+      return false;
+  return true;
+}
+
+size_t station_needs_restart(const settings *started, const settings *now, char *out, size_t cap) {
+  const struct {
+    const char *name;
+    bool same;
+  } options[] = {{"folder", same_list(&started->folder, &now->folder)},
+                 {"done-folder", same_text(started->done_folder, now->done_folder)},
+                 {"failed-folder", same_text(started->failed_folder, now->failed_folder)},
+                 {"metrics", same_text(started->metrics, now->metrics)},
+                 {"metrics-anywhere", started->metrics_anywhere == now->metrics_anywhere}};
+  size_t count = 0, len = 0;
+
+  *out = '\0';
+  for (size_t i = 0; i < sizeof options / sizeof *options && len < cap; i++)
+    if (!options[i].same)
+      len += (size_t)snprintf(out + len, cap - len, "%s--%s", count++ ? ", " : "", options[i].name);
+  return count;
+}
+
 bool station_check(const settings *s) {
   const char *institute, *environment;
   station_config taken;

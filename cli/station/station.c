@@ -320,6 +320,15 @@ static bool take_settings(station *st, settings *s) {
   return true;
 }
 
+static void name_restart(const station *st) {
+  char names[128];
+  size_t count = station_needs_restart(st->at_start, st->s, names, sizeof names);
+
+  if (count)
+    station_log(PRIORITY_WARNING, "reload", NULL, "%s %s effect after a restart", names,
+                count == 1 ? "takes" : "take");
+}
+
 /* Folders, project and the address of the metrics stay as they were. */
 static void reload(station *st) {
   static settings fresh[2];
@@ -332,6 +341,7 @@ static void reload(station *st) {
     reopen_log(s);
     notify_settings(s);
     station_log(PRIORITY_NOTICE, "reload", NULL, "configuration reloaded");
+    name_restart(st);
     st->scan_soon = true;
   } else {
     station_log(PRIORITY_ERROR, "reload", NULL,
@@ -622,8 +632,11 @@ int station_main(settings *s) {
   static station st; /* large; and roots are pointed at */
   int status;
 
-  st = (station){
-      .s = s, .watch = OS_NO_SOURCE, .inquiry_ended = OS_NO_SOURCE, .next_loose = INT64_MAX};
+  st = (station){.s = s,
+                 .at_start = s,
+                 .watch = OS_NO_SOURCE,
+                 .inquiry_ended = OS_NO_SOURCE,
+                 .next_loose = INT64_MAX};
   st.project = s->arguments[1];
   st.started = station_wall();
   os_manager_open();

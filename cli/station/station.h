@@ -378,7 +378,7 @@ typedef struct station_counts {
 } station_counts;
 
 struct station {
-  const settings *s;
+  const settings *s, *at_start;
   const char *project, *institute, *environment;
   station_config config;
   watched roots[STATION_ROOTS];
@@ -409,6 +409,9 @@ int station_main(settings *s); /* the exit status */
 /* config.c: *c from the options. False: a mistake in them was reported. */
 bool station_configure(const settings *s, station_config *c);
 bool station_check(const settings *s); /* false: a mistake in the options was reported */
+/* The options that are read at the start alone and have changed: "--folder, --metrics"; returns
+ * their number. */
+size_t station_needs_restart(const settings *started, const settings *now, char *out, size_t cap);
 station_counts station_count(const station *st);
 /* The cloud cannot be used: nothing is started for a while. */
 void station_offline(station *st, igt_status status, const char *why);

@@ -41,7 +41,7 @@ typedef enum igt_status {
   IGT_E_NO_SPACE = -13,    /**< disk full or quota used up */
   IGT_E_UNSAFE_NAME = -14, /**< a name that would leave the target, or that the disk cannot store */
   IGT_E_CHANGED = -15,     /**< a local file changed while it was read */
-  IGT_E_COLLISION = -16,   /**< two files or folders need the same local name */
+  IGT_E_COLLISION = -16,   /**< names collide, or do not fit the folder structure */
   IGT_E_LOCKED = -17,      /**< in use by another process */
   IGT_E_READ_ONLY = -18,   /**< the file system is mounted read-only */
 

@@ -1083,6 +1083,28 @@ def test_sighup_reloads_the_configuration(station, cloud, home):
     config.write_text("[default]\nstation.order = sideways\n")
     s.process.send_signal(signal.SIGHUP)
     s.wait_for_log("continues with the previous one")
+    assert "restart" not in s.log and s.stop() == 0
+
+
+def test_a_reload_names_the_settings_that_need_a_restart(station, cloud, home):
+    config = home / ".config/igtcloud/config"
+    put(config.parent, {"config": "[default]\nstation.order = oldest\n"})
+    s = station()
+    s.start()
+    s.wait_for_log("watching")
+    page = (ROOT / "docs/station.md").read_text("utf-8")
+    listed = re.search(r"(`--folder`.*) are read at the start alone", page, re.DOTALL).group(1)
+    values = {"folder": home, "done-folder": home / "d", "failed-folder": home / "f", "metrics": "127.0.0.1:1",
+              "metrics-anywhere": "true"}
+    assert re.findall(r"`--([a-z-]+)`", listed) == list(values)
+    for n, (name, value) in enumerate(values.items(), 1):
+        config.write_text(f"[default]\nstation.{name} = {value}\n")
+        s.process.send_signal(signal.SIGHUP)
+        s.wait_for_log("configuration reloaded", n)
+        s.wait_for_log(f"--{name} takes effect after a restart")
+    config.write_text(f"[default]\nstation.folder = {home}\nstation.metrics = 127.0.0.1:1\n")
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_for_log("--folder, --metrics take effect after a restart")
     assert s.stop() == 0
 
 
