@@ -363,7 +363,7 @@ static const char *claims_fault(const sbx_server *server, const igt__json *claim
     return "aud is not this server";
   if (igt__json_typeof(exp) != IGT__JSON_INT)
     return "exp must be a number of seconds";
-  if (igt__json_int(exp) + SKEW <= now)
+  if (igt__json_int(exp) <= now - SKEW) /* not + SKEW, which may overflow */
     return "it has expired";
   if (igt__json_int(exp) > now + MAX_ASSERTION_LIFE)
     return "exp is too far in the future";

@@ -210,7 +210,7 @@ def test_service_token(service):
 @pytest.mark.parametrize("claims", [
     {"aud": ["https://elsewhere"]}, {"aud": None}, {"exp": 1}, {"exp": None}, {"exp": "soon"},
     {"iss": "someone"}, {"sub": "someone"}, {"iss": "nobody", "sub": "nobody"},
-    {"exp": 99999999999}, {"nbf": 99999999999}])
+    {"exp": 99999999999}, {"exp": 2**63 - 1}, {"exp": -2**63}, {"nbf": 99999999999}])
 def test_assertion_refused(sandbox, claims):
     client = RestClient(sandbox.url)
     try:
