@@ -210,6 +210,16 @@ def test_a_misspelt_institute_alone(igtcloud, tmp_path):
     assert "did you mean 'north'?" in done.err
 
 
+@pytest.mark.parametrize("command", ["upload", "verify"])
+def test_the_folder_of_an_institute_in_place_of_its_parent(igtcloud, tmp_path, command):
+    put(tmp_path / "up", {"north/P1---A/x": "1", "north/P2---B/x": "2"})
+    done = igtcloud.run(command, tmp_path / "up/north", "forms", status=SOME_FAILED)
+    hint = f"'{tmp_path}/up/north' has the name of an institute: give the folder that contains it, '{tmp_path}/up/'"
+    assert done.err.count(hint) == 1
+    put(tmp_path / "up", {"nroth/P1---A/x": "1"})
+    assert hint not in igtcloud.run(command, tmp_path / "up", "forms", status=None).err
+
+
 def test_many_files_of_a_misspelt_institute(igtcloud, tmp_path):
     put(tmp_path / "up", {f"nroth/P1---A/{n:03}": "1" for n in range(200)})
     done = igtcloud.run("upload", tmp_path / "up", "forms", status=SOME_FAILED)

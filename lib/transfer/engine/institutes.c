@@ -91,6 +91,21 @@ igt_status igt__institute_link(const igt__found *found, const char *path, igt_er
 
 /* ---- did you mean ---- */
 
+void igt__suggest_parent(igt__run *run, const igt__found *found, const char *source,
+                         const igt__folders *folders) {
+  const char *base = igt__path_base(source);
+  char *name = igt__name_from_local(base);
+  bool is_institute = name && folders->count && igt__institute_named(found, name);
+
+  for (size_t i = 0; is_institute && i < folders->count; i++)
+    is_institute = !igt__institute_named(found, folders->cloud[i]);
+  if (is_institute)
+    igt__run_message(run, IGT_E_NOT_FOUND,
+                     "'%s' has the name of an institute: give the folder that contains it, '%.*s'",
+                     source, (int)(base - source), source);
+  igt__free(name);
+}
+
 igt__similar igt__institute_like(const igt__found *found, const char *name) {
   const igt_institute_list *list = found->institutes;
   igt__similar like = {0};

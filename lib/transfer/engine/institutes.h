@@ -30,6 +30,11 @@ igt_status igt__institute_link(const igt__found *found, const char *path, igt_er
 /* The institute with the most similar name, for "did you mean". */
 igt__similar igt__institute_like(const igt__found *found, const char *name);
 
+/* Warns if the source itself has an institute's name and none of its folders has one: its parent was
+ * meant. */
+void igt__suggest_parent(igt__run *run, const igt__found *found, const char *source,
+                         const igt__folders *folders);
+
 /* Reports a folder of root that is not an institute: each file below it is an item with this result
  * (IGT_RESULT_FAILED or IGT_RESULT_MISSING_THERE), so that it is not taken for sent. *files: their
  * number. With --ignore-unknown, and without files, the folder is one ignored item. name: the

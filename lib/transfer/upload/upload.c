@@ -210,6 +210,7 @@ static void upload_folders(igt__upload *u, const igt__folders *folders) {
   igt__free(counts);
   if (!any && !igt__run_stopping(&u->run))
     nothing_found(u);
+  igt__suggest_parent(&u->run, &u->found, u->source, folders);
 }
 
 /* *any: there is something to upload. */

@@ -337,6 +337,7 @@ static void report_unknown(igt__verify *v, const igt__folders *folders, bool *pr
       igt__unknown_folder(&v->run, v->root, &v->found, folders->v[i], folders->cloud[i],
                           IGT_RESULT_MISSING_THERE, &files);
   }
+  igt__suggest_parent(&v->run, &v->found, igt__root_path(v->root), folders);
 }
 
 static void verify_chosen(igt__verify *v, const igt_institute *institute, const char *folder) {
