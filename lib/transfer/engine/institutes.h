@@ -30,8 +30,8 @@ igt_status igt__institute_link(const igt__found *found, const char *path, igt_er
 /* The institute with the most similar name, for "did you mean". */
 igt__similar igt__institute_like(const igt__found *found, const char *name);
 
-/* Warns if the source itself has an institute's name and none of its folders has one: its parent was
- * meant. */
+/* Warns if the source itself has an institute's name and none of its folders has one: its parent
+ * was meant. */
 void igt__suggest_parent(igt__run *run, const igt__found *found, const char *source,
                          const igt__folders *folders);
 
