@@ -291,6 +291,8 @@ const summary_count summary_counts[] = {
     {"studies", offsetof(igt_transfer_summary, studies)},
     {"studiesFailed", offsetof(igt_transfer_summary, studies_failed)},
     {"studiesUndated", offsetof(igt_transfer_summary, studies_undated)},
+    {"studiesUnfinished", offsetof(igt_transfer_summary, studies_unfinished)},
+    {"studiesNotStarted", offsetof(igt_transfer_summary, studies_not_started)},
     {"studiesCreated", offsetof(igt_transfer_summary, studies_created)},
     {"filesDone", offsetof(igt_transfer_summary, files_done)},
     {"filesSkipped", offsetof(igt_transfer_summary, files_skipped)},
@@ -431,6 +433,14 @@ static void print_summary(const report *r, const igt_transfer_summary *s) {
   note(s->files_failed, "file", "files", " FAILED");
   note(s->studies_failed, "study", "studies", " FAILED");
   note(s->imports_failed, "import", "imports", " FAILED");
+  note(s->studies_unfinished, "study was", "studies were", " not finished");
+  note(s->studies_not_started, "study was", "studies were", " not started");
+}
+
+/* Of a run that ended early, only what it did or left. */
+static bool has_summary(igt_status status, const igt_transfer_summary *s) {
+  return status == IGT_OK || status == IGT_E_SOME_FAILED || s->files_done ||
+         s->studies_unfinished || s->studies_not_started;
 }
 
 /* False: it is not complete, and that was printed. */
@@ -456,8 +466,7 @@ int report_close(report *r, igt_status status, const igt_transfer_summary *summa
     if (!close_report(r) && status == IGT_OK)
       result = EXIT_FAILED;
   }
-  if (!r->s->quiet && !reader_is_gone() &&
-      (status == IGT_OK || status == IGT_E_SOME_FAILED || summary->files_done))
+  if (!r->s->quiet && !reader_is_gone() && has_summary(status, summary))
     print_summary(r, summary);
   if (status != IGT_OK)
     (void)fail(err);

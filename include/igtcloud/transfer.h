@@ -149,6 +149,9 @@ typedef struct igt_transfer_summary {
   uint64_t files_young;             /**< among files_ignored: changed recently (min_age) */
   uint64_t files_deleted;  /**< local files, by delete_extra; in a dry run: that would be */
   uint64_t files_replaced; /**< among files_done: took the place of another file */
+  /* Of a run that ended early: studies that it had found. */
+  uint64_t studies_unfinished;  /**< cut off after a part of their files */
+  uint64_t studies_not_started; /**< none of their files was tried */
 } igt_transfer_summary;
 #define IGT_TRANSFER_SUMMARY_INIT IGT_SIZED(igt_transfer_summary)
 /** As IGT_TRANSFER_SUMMARY_INIT, where an initializer cannot be used: size is sizeof(*summary). */

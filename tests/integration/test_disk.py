@@ -37,6 +37,8 @@ SEED = {
             {"name": "i", "generate": {"studies": 2, "files": 600, "size": 10}}]},
         {"name": "film", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
             {"name": "s", "files": [{"path": f"{n}.bin", "size": 3 * MIB} for n in range(8)]}]}]},
+        {"name": "six", "projectTypeName": "EPD", "institutes": [
+            {"name": "i", "generate": {"studies": 6, "files": 3, "size": 20000}}]},
         {"name": "in", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": []}]},
         {"name": "in2", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": []}]},
     ]}
@@ -184,6 +186,48 @@ def test_quota_that_is_used_up(igtcloud, out, call, first):
     done = igtcloud.run("download", "--json", out, "p")
     assert len(whole(out)) == 42 and done.summary["filesSkipped"] == len(got)
     assert not [n for n in tree(out) if n.endswith(".igtpart")]
+
+
+def counted(summary):
+    return sum(summary[n] for n in ("studies", "studiesFailed", "studiesUnfinished", "studiesNotStarted"))
+
+
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.dynamic
+def test_studies_that_a_full_disk_leaves(igtcloud, out, tmp_path):
+    """The summary counts them: each study of the list is somewhere."""
+    options = "--concurrent-studies", "1", "--concurrent-files", "1", "--connections", "1"
+    for target in (out, tmp_path / "text"):
+        target.mkdir()
+    done = over_quota(igtcloud, out, "rename", "download", "--json", *options, out, "six", first=6, status=FAILED)
+    assert done.summary["status"] == "IGT_E_NO_SPACE" and counted(done.summary) == 6, done
+    assert done.summary["studiesNotStarted"] >= 3, done
+    text = over_quota(igtcloud, tmp_path / "text", "rename", "download", *options, tmp_path / "text", "six", first=6,
+                      status=FAILED)
+    assert re.search(r"^  [3-5] studies were not started$", text.err, re.M), text
+
+
+@pytest.mark.parametrize("command", ["download", "upload"])
+def test_studies_that_an_interruption_leaves(igtcloud, cloud, tmp_path, command):
+    """None of them has begun to move."""
+    folder, project = tmp_path / "data", "six"
+    if command == "upload":
+        project = "in2"
+        for n in range(6):
+            (folder / "i" / f"s{n}").mkdir(parents=True)
+            (folder / "i" / f"s{n}" / "a").write_bytes(b"x" * 1000)
+    method = "GET" if command == "download" else "PUT"
+    cloud.faults({"fault": "silence", "path": f"/{BUCKET}/**", "method": method, "times": 0, "seconds": 600})
+    before = len(cloud.requests())
+    process = igtcloud.start(command, "--json", "--concurrent-studies", "2", folder, project)
+    cloud.wait_for(lambda: [r for r in cloud.requests()[before:] if r["path"].startswith(f"/{BUCKET}/")])
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    cloud.heal()
+    done = Done([command], process.returncode, out, err.decode())
+    assert done.summary["status"] == "IGT_E_CANCELLED", done
+    assert done.summary["studiesNotStarted"] == counted(done.summary) == 6, done
+    assert "6 studies were not started" in done.err, done
 
 
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")

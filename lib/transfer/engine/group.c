@@ -122,6 +122,12 @@ void igt__run_expect(igt__run *run, uint64_t passed, uint64_t left, bool known) 
   pthread_mutex_unlock(&run->lock);
 }
 
+void igt__run_not_begun(igt__run *run) {
+  pthread_mutex_lock(&run->lock);
+  run->waiting++;
+  pthread_mutex_unlock(&run->lock);
+}
+
 void igt__group_close(igt__group *group) {
   pthread_mutex_lock(&group->run->lock);
   group->run->totals.studies_planned += *group->study && !group->import;
@@ -154,6 +160,16 @@ static void report_study(igt__group *group) {
   igt__group_item(group, &item);
 }
 
+/* Its files were not all tried, as the run ended before. */
+static void count_left_locked(const igt__group *group) {
+  igt_transfer_summary *s = &group->run->summary;
+  bool begun = group->done_files || group->skipped || group->failed || group->compared ||
+               group->progress.bytes_moved;
+
+  if (*group->study && !group->import)
+    *(begun ? &s->studies_unfinished : &s->studies_not_started) += 1;
+}
+
 static void group_settled_task(void *arg) {
   igt__group *group = arg;
   igt__run *run = group->run;
@@ -166,6 +182,8 @@ static void group_settled_task(void *arg) {
     report_study(group);
   pthread_mutex_lock(&run->lock);
   *(group->import ? &run->summary.imports : &run->summary.studies) += whole && !group->failed;
+  if (!whole)
+    count_left_locked(group);
   *group->prev = group->next;
   if (group->next)
     group->next->prev = group->prev;

@@ -318,9 +318,18 @@ static igt_status some_failed(const igt_transfer_summary *s, igt_error *err) {
                    files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies", rest);
 }
 
+/* No group was opened for them; those of an estimate do not count. */
+static void count_not_started(igt__run *run) {
+  pthread_mutex_lock(&run->lock);
+  run->summary.studies_not_started += run->waiting + (run->studies_known ? run->left : 0);
+  pthread_mutex_unlock(&run->lock);
+}
+
 static igt_status outcome(igt__run *run, igt_transfer_summary *summary, igt_error *err) {
   igt_transfer_summary *s = &run->summary;
 
+  if (igt__run_stopping(run))
+    count_not_started(run);
   s->requests = igt__http_requests(run->http) - run->requests_before;
   s->seconds = (double)(igt__mono_us() - run->began_us) / 1e6;
   *summary = *s;

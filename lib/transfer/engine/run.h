@@ -201,6 +201,8 @@ void igt__group_is_import(igt__group *group);
  * or not, and how many it expects to come; in place of earlier numbers. known: there are no others.
  */
 void igt__run_expect(igt__run *run, uint64_t passed, uint64_t left, bool known);
+/* A study that was passed by such a lister and has no group, because the run is ending. */
+void igt__run_not_begun(igt__run *run);
 /* No more files will be added. */
 void igt__group_close(igt__group *group);
 /* Totals: a file to transfer was found / bytes moved for it / it is finished. */

@@ -130,8 +130,10 @@ void igt__upload_annotations(igt__upload_institute *in, const char *path, const 
   if (status == IGT_OK && !known)
     status = igt__fail(&err, IGT_E_NOT_FOUND, "the institute has no study '%s%s%s'",
                        patient ? patient : "", patient ? "/" : "", name);
-  if (status == IGT_OK && !igt__semaphore_acquire(&u->studies))
+  if (status == IGT_OK && !igt__semaphore_acquire(&u->studies)) {
+    igt__run_not_begun(&u->run);
     return;
+  }
   if (status == IGT_OK && (status = begin_annotations(in, path, human, known, &err)) != IGT_OK)
     igt__semaphore_release(&u->studies);
   if (status != IGT_OK)

@@ -152,7 +152,9 @@ static void expect(const igt__upload_institute *in, uint64_t left) {
 
 static void each_folder(igt__upload_institute *in, const char *path, const igt__folders *folders,
                         igt__upload_folder_fn *fn) {
-  for (size_t i = 0; i < folders->count && !igt__run_stopping(&in->u->run); i++) {
+  size_t i;
+
+  for (i = 0; i < folders->count && !igt__run_stopping(&in->u->run); i++) {
     char *folder = igt__path_join(path, folders->v[i]);
     expect(in, folders->count - i);
     if (!folder)
@@ -164,7 +166,7 @@ static void each_folder(igt__upload_institute *in, const char *path, const igt__
     igt__free(folder);
     in->u->folders_passed++;
   }
-  expect(in, 0);
+  expect(in, folders->count - i);
 }
 
 igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, const char *path,

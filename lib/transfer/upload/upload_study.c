@@ -297,6 +297,7 @@ void igt__upload_study(igt__upload_institute *in, const char *path, const char *
   if (status == IGT_OK)
     status = match(in, path, &folder, any, &known, &create, &err);
   if (status == IGT_OK && !igt__semaphore_acquire(&u->studies)) {
+    igt__run_not_begun(&u->run);
     igt_model_free(create ? &create->model : NULL);
     goto out;
   }

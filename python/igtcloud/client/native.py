@@ -178,6 +178,10 @@ class Summary:
     files_deleted: int
     files_replaced: int
     """Among files_done: they took the place of another file."""
+    studies_unfinished: int
+    """Cut off by the end of the run after a part of their files."""
+    studies_not_started: int
+    """Found before the run ended, and none of their files was tried."""
 
     def _as_json(self, status: str, error: str, context: Dict[str, str]) -> str:
         row: Dict[str, Any] = {"kind": "summary", "status": status}
