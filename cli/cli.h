@@ -191,6 +191,8 @@ const option *command_option(const command *cmd, const char *name);
  * "IGTCLOUD_USER"; NULL: it is not set. */
 const char *option_origin(size_t offset);
 bool is_from_profile(size_t offset);
+/* Where --proxy was set, for messages: "--proxy", "IGTCLOUD_PROXY", ... */
+const char *proxy_source(void);
 bool is_user_of_key(const char *key_file, const char *user); /* by the file's name or record */
 /* NULL, or what is wrong with the value. */
 const char *check_value(const option *o, const char *value);

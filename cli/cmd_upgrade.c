@@ -54,6 +54,7 @@ static int cmd_upgrade(settings *s) {
   o.dry_run = s->dry_run;
   o.ca_file = file_option(s->ca_file);
   o.proxy = s->proxy;
+  o.proxy_source = proxy_source();
   o.idle_timeout_ms = (unsigned)(s->timeout * 1000);
   o.retries = (int)s->retries;
   o.cancel = igt_cancel_new(); /* never freed: a signal may come at any time */

@@ -12,23 +12,14 @@
 
 /* ---- the connection to the cloud ---- */
 
-/* The library knows --proxy only; a profile may be named for a user, and a bundle has this. */
-static const char *proxy_source(const igt_server_info *i) {
-  const char *origin = option_origin(AT(proxy));
-
-  if (!origin || strcmp(origin, "the command line") == 0)
-    return i->proxy_source;
-  return is_from_profile(AT(proxy)) ? "the configuration file" : origin;
-}
-
 static void report_proxy(doctor *d, const igt_server_info *i, const igt_error *err) {
   if (!*i->proxy)
     found(d, "proxy", VERDICT_OK, NULL, "none");
   else if (err->status == IGT_E_PROXY)
-    found(d, "proxy", VERDICT_ERROR, "correct --proxy or https_proxy, or ask the proxy's operator",
+    found(d, "proxy", VERDICT_ERROR, "correct the proxy where it was set, or ask its operator",
           "%s", err->text);
   else
-    found(d, "proxy", VERDICT_OK, NULL, "%s, from %s", i->proxy, proxy_source(i));
+    found(d, "proxy", VERDICT_OK, NULL, "%s, from %s", i->proxy, i->proxy_source);
 }
 
 static void report_name(doctor *d, const igt_server_info *i, const igt_error *err) {

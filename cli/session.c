@@ -87,6 +87,7 @@ static bool fill_options(const settings *s, const char *domain, igt_client_optio
   o->service_file = file_option(s->service_file);
   o->ca_file = file_option(s->ca_file);
   o->proxy = s->proxy;
+  o->proxy_source = proxy_source();
   o->audience = s->audience;
   o->prompt = prompt;
   o->prompt_payload = payload.to;

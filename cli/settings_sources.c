@@ -114,6 +114,15 @@ bool is_from_profile(size_t offset) {
   return origin && strncmp(origin, "profile '", strlen("profile '")) == 0;
 }
 
+/* A profile may be named for a user, and a bundle of doctor has this. */
+const char *proxy_source(void) {
+  const char *origin = option_origin(AT(proxy));
+
+  if (!origin || strcmp(origin, "the command line") == 0)
+    return "--proxy";
+  return is_from_profile(AT(proxy)) ? "the key proxy of the configuration file" : origin;
+}
+
 static void log_cloud_variable(const char *key, size_t offset) {
   const char *variable = cloud_variable(key);
 

@@ -102,6 +102,8 @@ typedef struct igt_client_options {
   const char *proxy; /**< URL of a proxy (http, https, socks4, socks5, socks5h) for all requests,
                         perhaps with user:password@; hosts in no_proxy are exempt. "" or "none": no
                         proxy. NULL: https_proxy, http_proxy, all_proxy */
+  const char *proxy_source; /**< where proxy was set, for messages about it; at most 63 bytes, NULL:
+                               "--proxy" */
 } igt_client_options;
 #define IGT_CLIENT_OPTIONS_INIT IGT_SIZED(igt_client_options)
 /** As IGT_CLIENT_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

@@ -35,7 +35,7 @@ typedef struct igt_server_info {
   size_t size;           /**< set by IGT_SERVER_INFO_INIT */
   char host[300];        /**< "host", or "host:port" */
   char proxy[300];       /**< "host:port" of the proxy, without its password; "": none */
-  char proxy_source[64]; /**< where the proxy was set: "--proxy", or the variables */
+  char proxy_source[64]; /**< where the proxy was set: proxy_source, or the variable */
   char address[64];      /**< that was connected to: the proxy's, if there is one */
   igt_probe_stage stage; /**< reached; where it failed after an error */
   bool is_encrypted;     /**< https */

@@ -39,6 +39,7 @@ typedef struct igt_upgrade_options {
   int retries;                 /**< retries of a request; 0: 5; -1: none */
   igt_cancel *cancel;          /**< cancels the call; may be NULL */
   const char *proxy;           /**< as in igt_client_options */
+  const char *proxy_source;    /**< as in igt_client_options */
 } igt_upgrade_options;
 #define IGT_UPGRADE_OPTIONS_INIT IGT_SIZED(igt_upgrade_options)
 /** As IGT_UPGRADE_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

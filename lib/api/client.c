@@ -83,6 +83,7 @@ static igt_status make_http(igt_client *client, const igt_client_options *option
   igt__http_options http = {.user_agent = agent,
                             .ca_file = options->ca_file,
                             .proxy = options->proxy,
+                            .proxy_source = options->proxy_source,
                             .connect_timeout_ms = options->connect_timeout_ms,
                             .idle_timeout_ms = options->idle_timeout_ms,
                             .retries = retries(options->retries),

@@ -23,14 +23,17 @@ typedef struct failure {
   const igt__attempt *attempt;
   igt_error *err;
   const char *host;
-  char proxy[300]; /* label; "": no proxy applies */
-  const char *why; /* curl's message */
+  char proxy[300];    /* label; "": no proxy applies */
+  const char *source; /* where it was set */
+  const char *why;    /* curl's message */
 } failure;
 
 static void name_proxy(failure *f) {
   const igt__proxies *proxies = &f->attempt->http->proxies;
-  const char *proxy = f->attempt->origin.scheme[4] ? proxies->https : proxies->http;
+  bool encrypted = f->attempt->origin.scheme[4] != '\0';
+  const char *proxy = encrypted ? proxies->https : proxies->http;
 
+  f->source = encrypted ? proxies->https_source : proxies->http_source;
   f->proxy[0] = '\0';
   if (*proxy)
     igt__proxy_label(proxy, f->proxy, sizeof f->proxy);
@@ -56,15 +59,16 @@ static bool is_about_proxy(const failure *f) {
 
 static igt_status explain_proxy_response(failure *f, int http_status) {
   const char *proxy = f->proxy[0] ? f->proxy : "the network's own";
+  const char *from = f->proxy[0] ? ", from " : "", *source = f->proxy[0] ? f->source : "";
 
   if (http_status == 407)
     igt__fail(f->err, IGT_E_PROXY,
               "%s: the proxy (%s) rejects the user name or password (407): put them into the "
               "proxy's URL (%s), as http://user:password@host:port",
-              f->host, proxy, f->attempt->http->proxies.source);
+              f->host, proxy, f->source);
   else
-    igt__fail(f->err, IGT_E_PROXY, "%s: the proxy (%s) refuses the connection (HTTP %d)", f->host,
-              proxy, http_status);
+    igt__fail(f->err, IGT_E_PROXY, "%s: the proxy (%s%s%s) refuses the connection (HTTP %d)",
+              f->host, proxy, from, source, http_status);
   f->err->http_status = http_status;
   return IGT_E_PROXY;
 }
@@ -79,7 +83,7 @@ static igt_status explain_connect(failure *f) {
   why = os_error ? igt__os_socket_error(&os_error) : "";
   if (is_about_proxy(f))
     igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s%s%s (it comes from %s)",
-              f->host, f->proxy, os_error ? ": " : "", why, f->attempt->http->proxies.source);
+              f->host, f->proxy, os_error ? ": " : "", why, f->source);
   else
     igt__fail(f->err, IGT_E_CONNECT, "%s: no connection%s%s", f->host, os_error ? ": " : "", why);
   f->err->os_error = os_error;
@@ -107,8 +111,9 @@ static igt_status explain_timeout(failure *f) {
                      f->host, seconds);
 
   if (is_about_proxy(f))
-    return igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s within %u s", f->host,
-                     f->proxy, seconds);
+    return igt__fail(f->err, IGT_E_PROXY,
+                     "%s: no connection to the proxy %s within %u s (it comes from %s)", f->host,
+                     f->proxy, seconds, f->source);
   return igt__fail(f->err, IGT_E_TIMEOUT,
                    "%s: no connection within %u s: is a firewall blocking it, or does this network "
                    "require a proxy?",
@@ -210,14 +215,14 @@ static igt_status explain_code(failure *f, CURLcode code) {
   case CURLE_COULDNT_RESOLVE_PROXY:
     return igt__fail(f->err, IGT_E_PROXY,
                      "%s: the host name of the proxy %s is not known (it comes from %s)", f->host,
-                     f->proxy, f->attempt->http->proxies.source);
+                     f->proxy, f->source);
   case CURLE_COULDNT_CONNECT:
     return explain_connect(f);
   case CURLE_OPERATION_TIMEDOUT:
     return explain_timeout(f);
   case CURLE_PROXY:
-    return igt__fail(f->err, IGT_E_PROXY, "%s: the proxy %s failed (%s)", f->host, f->proxy,
-                     f->why);
+    return igt__fail(f->err, IGT_E_PROXY, "%s: the proxy %s, from %s, failed (%s)", f->host,
+                     f->proxy, f->source, f->why);
   case CURLE_OUT_OF_MEMORY:
     return explain_memory(f);
   case CURLE_URL_MALFORMAT:

@@ -38,7 +38,8 @@ static igt_status copy_options(igt__http *http, const igt__http_options *options
   if (!http->user_agent)
     return igt__fail_memory(err);
   status = igt__trust_find(options->ca_file, &http->trust, err);
-  return status ? status : igt__proxies_read(options->proxy, &http->proxies, err);
+  return status ? status
+                : igt__proxies_read(options->proxy, options->proxy_source, &http->proxies, err);
 }
 
 static igt_status start_loops(igt__http *http, const igt__http_options *options, igt_error *err) {

@@ -29,7 +29,8 @@ typedef struct igt__http_options {
   const char *user_agent; /* required */
   const char *ca_file;    /* PEM, trusted instead of the system's store; NULL: the system's store */
   const char *proxy; /* URL, for http and https alike; "" or "none": none; NULL: the variables' */
-  unsigned loops;    /* threads; 0: 2 */
+  const char *proxy_source;    /* where it was set, for messages; NULL: --proxy */
+  unsigned loops;              /* threads; 0: 2 */
   unsigned connect_timeout_ms; /* 0: 10,000 */
   unsigned idle_timeout_ms;    /* a transfer below 1 byte/s for this long fails; 0: 30,000 */
   unsigned retries; /* further attempts of a request without progress; UINT_MAX: none; 0: 5 */

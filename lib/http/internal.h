@@ -43,15 +43,16 @@ void igt__curl_trim(void); /* frees the buffers kept for the next request */
 
 /* Read once, when the igt__http is created; "" if there is none. */
 typedef struct igt__proxies {
-  char *http, *https; /* URLs, perhaps with a password */
-  char *none;         /* the hosts of no_proxy */
-  const char *source; /* where they come from, for messages */
-  bool by_system;     /* neither option nor variable: the system's settings count */
+  char *http, *https;                     /* URLs, perhaps with a password */
+  char *none;                             /* the hosts of no_proxy */
+  char http_source[64], https_source[64]; /* where they come from, for messages */
+  bool by_system; /* neither option nor variable: the system's settings count */
 } igt__proxies;
 
-/* option: the proxy's URL, "" or "none" for none, NULL for the usual variables. IGT_E_INVALID: the
- * option is not the URL of a proxy. */
-igt_status igt__proxies_read(const char *option, igt__proxies *proxies, igt_error *err);
+/* option: the proxy's URL, "" or "none" for none, NULL for the usual variables; source: where it
+ * was set, NULL: --proxy. IGT_E_INVALID: the option is not the URL of a proxy. */
+igt_status igt__proxies_read(const char *option, const char *source, igt__proxies *proxies,
+                             igt_error *err);
 void igt__proxies_finish(igt__proxies *proxies);
 /* os/: false while the user's settings are asked for the URL's proxy, on another thread: try again
  * soon. Called by loops. */

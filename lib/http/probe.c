@@ -225,7 +225,8 @@ static igt_status start(probe *p, igt__http *http, const char *origin, unsigned 
   proxy = p->out->is_encrypted ? http->proxies.https : http->proxies.http;
   if (*proxy) {
     igt__proxy_label(proxy, p->out->proxy, sizeof p->out->proxy);
-    igt__str_copy(p->out->proxy_source, sizeof p->out->proxy_source, http->proxies.source);
+    igt__str_copy(p->out->proxy_source, sizeof p->out->proxy_source,
+                  p->out->is_encrypted ? http->proxies.https_source : http->proxies.http_source);
   }
   igt__str_copy(p->out->trusted, sizeof p->out->trusted, http->trust.label);
   if ((status = igt__slot_open(&p->slot, http, err)) != IGT_OK)

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "http/internal.h"
 
 /* Unencrypted requests never leave this machine: igt__url_parse allows them to loopback addresses
@@ -20,28 +21,32 @@ static bool is_on_this_machine(const char *proxy) {
   return igt__url_parse(url, "the proxy", &parsed, NULL) == IGT_OK && parsed.is_loopback;
 }
 
-static const char *variable(const char *lower, const char *upper) {
+/* The first of the two that is set; upper may be NULL. */
+typedef struct variable {
+  const char *name, *value; /* value NULL: neither is */
+} variable;
+
+static variable read_variable(const char *lower, const char *upper) {
   const char *value = getenv(lower);
 
   if (!value && upper)
-    value = getenv(upper);
-  return value;
+    return (variable){upper, getenv(upper)};
+  return (variable){lower, value};
 }
 
 typedef struct choice {
-  const char *http, *https, *source;
+  variable http, https;
 } choice;
 
 static choice from_variables(void) {
   /* In a CGI program HTTP_PROXY contains the client's "Proxy:" header (httpoxy, CVE-2016-5387). */
   const char *upper_http = getenv("REQUEST_METHOD") ? NULL : "HTTP_PROXY";
-  const char *all = variable("all_proxy", "ALL_PROXY");
-  const char *http = variable("http_proxy", upper_http);
-  const char *https = variable("https_proxy", "HTTPS_PROXY");
+  variable all = read_variable("all_proxy", "ALL_PROXY");
+  choice c = {read_variable("http_proxy", upper_http), read_variable("https_proxy", "HTTPS_PROXY")};
 
-  if (!all)
-    all = "";
-  return (choice){http ? http : all, https ? https : all, "https_proxy, http_proxy or all_proxy"};
+  if (!all.value)
+    all.value = "";
+  return (choice){c.http.value ? c.http : all, c.https.value ? c.https : all};
 }
 
 /* What curl connects through. A host without a scheme is an http proxy. */
@@ -68,29 +73,32 @@ static igt_status check_option(const char *url, igt_error *err) {
                    label);
 }
 
-static igt_status choose(const char *option, choice *out, igt_error *err) {
+static igt_status choose(const char *option, const char *source, choice *out, igt_error *err) {
+  variable given = {source && *source ? source : "--proxy", option};
+
   if (!option) {
     *out = from_variables();
     return IGT_OK;
   }
-  *out = (choice){option, option, "--proxy"};
-  if (*option && strcasecmp(option, "none") != 0)
-    return check_option(option, err);
-  out->http = out->https = "";
-  return IGT_OK;
+  if (!*option || strcasecmp(option, "none") == 0)
+    given.value = "";
+  *out = (choice){given, given};
+  return *given.value ? check_option(option, err) : IGT_OK;
 }
 
-igt_status igt__proxies_read(const char *option, igt__proxies *proxies, igt_error *err) {
-  const char *none = variable("no_proxy", "NO_PROXY");
+igt_status igt__proxies_read(const char *option, const char *source, igt__proxies *proxies,
+                             igt_error *err) {
+  variable none = read_variable("no_proxy", "NO_PROXY");
   choice chosen;
 
-  if (choose(option, &chosen, err) != IGT_OK)
+  if (choose(option, source, &chosen, err) != IGT_OK)
     return IGT_E_INVALID;
-  proxies->source = chosen.source;
-  proxies->by_system = !option && !*chosen.http && !*chosen.https;
-  proxies->http = igt__strdup(is_on_this_machine(chosen.http) ? chosen.http : "");
-  proxies->https = igt__strdup(chosen.https);
-  proxies->none = igt__strdup(none ? none : "");
+  igt__str_copy(proxies->http_source, sizeof proxies->http_source, chosen.http.name);
+  igt__str_copy(proxies->https_source, sizeof proxies->https_source, chosen.https.name);
+  proxies->by_system = !option && !*chosen.http.value && !*chosen.https.value;
+  proxies->http = igt__strdup(is_on_this_machine(chosen.http.value) ? chosen.http.value : "");
+  proxies->https = igt__strdup(chosen.https.value);
+  proxies->none = igt__strdup(none.value ? none.value : "");
   if (!proxies->http || !proxies->https || !proxies->none) {
     igt__proxies_finish(proxies);
     return igt__fail_memory(err);

@@ -31,6 +31,7 @@ static igt_status open_page(upgrade *up, igt_error *err) {
   igt__http_options http = {.user_agent = agent,
                             .ca_file = o->ca_file,
                             .proxy = o->proxy,
+                            .proxy_source = o->proxy_source,
                             .loops = 1,
                             .connect_timeout_ms = o->connect_timeout_ms,
                             .idle_timeout_ms = o->idle_timeout_ms,

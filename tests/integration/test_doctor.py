@@ -138,7 +138,7 @@ def test_the_proxy_is_examined(cloud, home):
         config = home / "proxy.config"
         config.write_text(f"[default]\nproxy = {proxy.url_of('me', 'hush-hush')}\n", encoding="utf-8")
         found = doctor(program, "--config", config)
-        assert found["proxy"][1] == f"127.0.0.1:{proxy.port}, from the configuration file"
+        assert found["proxy"][1] == f"127.0.0.1:{proxy.port}, from the key proxy of the configuration file"
         found = doctor(program, env={"IGTCLOUD_PROXY": proxy.url_of("me", "hush-hush")})
         assert found["proxy"][1] == f"127.0.0.1:{proxy.port}, from IGTCLOUD_PROXY"
     found = doctor(program, env={"http_proxy": "http://me:hush-hush@localhost:9"}, status=FAILED)

@@ -128,6 +128,29 @@ def test_proxy_that_is_not_there(far, home, tmp_path):
     assert CLOUD in done.err and "unknown host name" in done.err
 
 
+SOURCES = {"--proxy": {}, "IGTCLOUD_PROXY": {"IGTCLOUD_PROXY": 1}, "https_proxy": {"https_proxy": 1},
+           "HTTPS_PROXY": {"HTTPS_PROXY": 1}, "all_proxy": {"all_proxy": 1},
+           "the key proxy of the configuration file": {}}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_where_a_bad_proxy_was_set(far, home, tmp_path, source):
+    """Whether it is not there or refuses."""
+    gone, options, config = "http://me:my-secret@127.0.0.1:9", [], home / "proxy.config"
+    far.proxy.hosts.clear()
+    for url, why in ((gone, "no connection to the proxy"), (far.proxy.url, "refuses the connection")):
+        if source == "--proxy":
+            options = ["--proxy", url]
+        elif not SOURCES[source]:
+            config.write_text(f"[default]\nproxy = {url}\n", encoding="utf-8")
+            options = ["--config", config]
+        done = Program(far.url, home).run("download", "--retries", "0", "--ca-file", far.ca, *options,
+                                          tmp_path / "out", "demo", status=FAILED,
+                                          env={name: url for name in SOURCES[source]})
+        assert why in done.err and "my-secret" not in done.err, done
+        assert f"from {source})" in done.err, done
+
+
 def test_proxy_that_refuses_the_host(far, home, tmp_path):
     far.proxy.hosts.clear()
     done = run(far, home, tmp_path / "out", status=FAILED, https_proxy=far.proxy.url)

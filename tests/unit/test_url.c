@@ -147,7 +147,7 @@ static void test_proxy_label(void **state) {
 static void check_proxies(const char *http, const char *https, const char *none) {
   igt__proxies proxies;
 
-  assert_int_equal(igt__proxies_read(NULL, &proxies, NULL), IGT_OK);
+  assert_int_equal(igt__proxies_read(NULL, NULL, &proxies, NULL), IGT_OK);
   assert_string_equal(proxies.http, http);
   assert_string_equal(proxies.https, https);
   assert_string_equal(proxies.none, none);
@@ -206,14 +206,14 @@ static void test_an_option_replaces_the_variables(void **state) {
   setenv("https_proxy", "elsewhere:1", 1);
   setenv("http_proxy", "localhost:1", 1);
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-    assert_int_equal(igt__proxies_read(good[i].option, &proxies, &err), IGT_OK);
+    assert_int_equal(igt__proxies_read(good[i].option, NULL, &proxies, &err), IGT_OK);
     assert_string_equal(proxies.http, good[i].http);
     assert_string_equal(proxies.https, good[i].https);
-    assert_string_equal(proxies.source, "--proxy");
+    assert_string_equal(proxies.https_source, "--proxy");
     igt__proxies_finish(&proxies);
   }
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    assert_int_equal(igt__proxies_read(bad[i], &proxies, &err), IGT_E_INVALID);
+    assert_int_equal(igt__proxies_read(bad[i], NULL, &proxies, &err), IGT_E_INVALID);
     assert_null(strstr(err.text, "hush"));
   }
   unsetenv("https_proxy");
