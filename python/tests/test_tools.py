@@ -5,9 +5,10 @@ import csv
 import json
 import logging
 import os
+import re
 
 import pytest
-from conftest import PASSWORD, USER, RestClient, tree
+from conftest import PASSWORD, ROOT, USER, RestClient, tree
 
 from igtcloud.client import native
 
@@ -121,7 +122,7 @@ def test_a_failing_file_does_not_stop_the_others(cloud, entities, here, caplog):
     assert 'south/P3---three/three.txt' in tree(here) and 'north/P1---one/a/one.txt' not in tree(here)
     assert [item.path for item in raised.value.failed if item.kind == 'file'] == ['a/one.txt']
     assert raised.value.summary.files_done == 3
-    assert [r for r in caplog.records if r.levelname == 'ERROR' and 'one.txt' in r.message]
+    assert len([r for r in caplog.records if r.levelname == 'ERROR' and 'one.txt' in r.message]) == 1
 
 
 @pytest.mark.parametrize('use', [
@@ -279,3 +280,20 @@ def test_version_and_help(command):
             if f'\n  {name} ' not in said] == []
 
 
+
+
+def test_messages_name_arguments_and_no_options(cloud, entities, here, caplog):
+    """Those of every source file of the library have a name in Python."""
+    from igtcloud.client._hints import ARGUMENTS, in_python
+    words = [word for path in (ROOT / 'lib').rglob('*.c') for text in re.findall(r'"(?:[^"\\\n]|\\.)*"', path.read_text())
+             for word in re.findall(r'--([a-z][a-z-]+)', text)]
+    assert set(words) - {'password-stdin'} - set(ARGUMENTS) == set()
+    assert in_python('use --folder-structure flat, or --flat-names whole') == 'use structure="flat", or whole_flat_names=True'
+    (here / 'in/P50---X').mkdir(parents=True)
+    (here / 'in/P50---X/f').write_text('f')
+    (here / 'in/P50---X/link').symlink_to(here / 'in/P50---X/f')
+    items, said = [], []
+    with caplog.at_level(logging.INFO):
+        native.upload(here, 'up', 'in', on_item=items.append, on_message=said.append)
+    texts = [item.reason for item in items] + said + [caplog.text]
+    assert 'follow_links=True' in str(texts) and '--' not in str(texts).replace('---', ''), texts

@@ -25,6 +25,7 @@ from queue import Empty, Queue, SimpleQueue
 from typing import IO, Any, Callable, List, NamedTuple, Optional, Tuple, Union
 
 from igtcloud.client import _errors
+from igtcloud.client._hints import in_python
 from igtcloud.client._native import ffi, lib
 
 Headers = List[Tuple[str, str]]
@@ -59,7 +60,7 @@ def new(name: str) -> Any:
 
 def details_of(err: Any) -> _errors.Details:
     return _errors.Details(
-        text(lib.igt_status_name(err.status)), text(err.text) or text(lib.igt_status_text(err.status)),
+        text(lib.igt_status_name(err.status)), in_python(text(err.text)) or text(lib.igt_status_text(err.status)),
         err.http_status, err.retry_after, err.os_error, err.retryable, text(err.code), text(err.operation),
         text(err.request_id))
 
@@ -113,7 +114,7 @@ def drain_log() -> None:
         if not line:
             return
         try:
-            said = text(line)
+            said = in_python(text(line))
         finally:
             lib.native_free(line)
         logger = _LOGGERS[subject[0]] if subject[0] < len(_LOGGERS) else _LOGGERS[0]

@@ -31,6 +31,7 @@ from igtcloud.client._errors import (Ambiguous, Cancelled, FileChanged, Forbidde
                                      LocalFileNotFound, LocalPermissionDenied, NetworkError, NotFound, OutOfMemory,
                                      Refused, SessionExpired, SignInFailed, TimedOut, TlsError, Unauthorized,
                                      Unsupported)
+from igtcloud.client._hints import in_python
 from igtcloud.client._library import TransferCancel as Cancel
 from igtcloud.client._native import ffi, lib
 
@@ -880,7 +881,8 @@ class _Run:
 
     def _message(self, status: int, said: str) -> None:
         assert self._on_message is not None
-        self._on_message(said)
+        said = in_python(said)
+        self._on_message(said if self._what == "upload" else said.replace("category=", "categories="))
 
     # ---- the call ----
 
@@ -1131,6 +1133,6 @@ def _item_of(raw: Any) -> Item:
     text = _library.text
     return Item(_KINDS[raw.kind], _RESULTS[raw.result], text(raw.institute), text(raw.study), text(raw.study_id),
                 text(raw.path), os.fsdecode(ffi.string(raw.local_path)), text(raw.key), raw.size, raw.moved,
-                text(raw.digest), text(raw.verified), text(raw.text),
+                text(raw.digest), text(raw.verified), in_python(text(raw.text)),
                 _errors.from_details(_library.details_of(raw.error)) if raw.error else None,
                 raw.replaced_size if raw.replaces else None)

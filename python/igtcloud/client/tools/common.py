@@ -159,16 +159,9 @@ def show_progress(unit: str = "B") -> Callable[[Any], Any]:
 
 
 def run_native(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """A native transfer, with a bar, failures of files in the log, and its summary."""
-    log = options.pop("log")
+    """A native transfer, with a bar, and its summary. The library logs the failures of files and its messages."""
     update = show_progress()
-
-    def note(item: native.Item) -> None:
-        if item.result == "failed":
-            log.error("%s: %s", "/".join(filter(None, (item.institute, item.study, item.path))), item.error)
-
     try:
-        return function(*arguments, on_item=note, on_progress=update,
-                        on_message=lambda text: log.info("%s", text), **options)
+        return function(*arguments, on_progress=update, **options)
     finally:
         getattr(update, "close", int)()

@@ -36,8 +36,7 @@ def download_institutes(project_name: str, institute_name: Optional[str], destin
         "concurrent_studies": max_workers_studies or 0, "concurrent_files": max_workers_files or 0}
     selection = native_selection(studies_filter, files_filter)
     if selection is not None:
-        summary = run_native(native.download, destination, project_name, institute_name, log=logger, **options,
-                             **selection)
+        summary = run_native(native.download, destination, project_name, institute_name, **options, **selection)
         logger.info("Downloaded %d studies, %d files", summary.studies, summary.files_done)
     else:
         _Filtered(project_name, institute_name, destination, studies_filter, files_filter, options).download()

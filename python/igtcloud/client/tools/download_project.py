@@ -25,7 +25,7 @@ def download_project(project_name: str, destination: Any, files_filter: Optional
     """
     selection = native_selection(None, files_filter)
     if selection is not None:
-        run_native(native.download, destination, project_name, project_files=True, log=logger,
+        run_native(native.download, destination, project_name, project_files=True,
                    include_modified_date=include_modified_date, **selection)
         return
     project = find_project_by_name(project_name)

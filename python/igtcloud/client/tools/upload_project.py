@@ -32,7 +32,7 @@ def upload_project(local_folder: Any, project_name: str, institute_name: Optiona
     password = None
     if submit:
         password = getpass.getpass("For electronic record state it is required to reenter the password")
-    summary = run_native(native.upload, local_folder, project_name, institute_name, log=logger,
+    summary = run_native(native.upload, local_folder, project_name, institute_name,
                          submit_password=password, category=(category or "files").lower(),
                          structure="hierarchical" if folder_structure == "hierarchical" else "flat",
                          concurrent_studies=max_workers_studies or 0, concurrent_files=max_workers_files or 0)
