@@ -52,6 +52,9 @@ bool igt__root_has_no_locks(const igt__root *root);
 /* Whether two names may denote the same file here: they differ only in case, or in é being one
  * character or two. Probed once, on demand. */
 bool igt__root_folds(igt__root *root);
+/* Removes a file that was created in the folder to find out what its disk does; warns if it stays
+ * there. path: of the folder. */
+void igt__probe_remove(int folder, const char *path, const char *name);
 /* The names that the disk can store; probed once, on demand. */
 igt__name_rules igt__root_names(igt__root *root);
 

@@ -3,11 +3,21 @@
  * (igt__root_folds), and which characters it can store (igt__root_names). */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "log.h"
 #include "os/os.h"
 #include "root_internal.h"
 
 #define PROBE_TRIES 100
+
+void igt__probe_remove(int folder, const char *path, const char *name) {
+  if (igt__os_unlinkat(folder, name) != 0 && errno != ENOENT)
+    IGT__WARN(IGT_LOG_GENERAL,
+              "cannot remove '%s/%s', a file that shows how the disk treats names: "
+              "%s; it can be deleted",
+              path, name, strerror(errno));
+}
 
 static bool is_here(const igt__root *root, const char *name) {
   igt__stat st;
@@ -37,7 +47,7 @@ static bool probe(const igt__root *root, const char *name, const char *const *ot
       found = found || is_here(root, *other);
     there = is_here(root, name);
   }
-  igt__os_unlinkat(root->fd, path);
+  igt__probe_remove(root->fd, igt__root_path(root), path);
   return found;
 }
 

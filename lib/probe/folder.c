@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/os/os.h"
+#include "base/path.h"
 #include "base/sized.h"
 #include "crypto/crypto.h"
 #include "igtcloud/probe.h"
@@ -60,7 +61,7 @@ static igt_status write_file(int dir, const char *path, igt_folder_info *out, ig
   if (out->is_writable)
     try_file(dir, fd, upper, out);
   (void)igt__os_close(fd);
-  (void)igt__os_unlinkat(dir, name);
+  igt__probe_remove(dir, path, name);
   return status;
 }
 

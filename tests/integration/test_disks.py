@@ -171,6 +171,19 @@ def test_what_a_disk_refuses(igtcloud, out, call, why):
 
 
 @injected
+def test_probe_files_that_stay(igtcloud, out):
+    """A folder for adding only: what the program created to examine the disk is named, once each."""
+    out.mkdir()
+    done = igtcloud.run("download", out, "p", env=on(out, ("unlink", errno.EPERM)))
+    left = [n for n in os.listdir(out) if n.startswith(".igtcloud-probe-")]
+    assert left and all(done.err.count(f"cannot remove '{out}/{n}'") == 1 for n in left), done
+    assert "cannot remove" not in igtcloud.run("download", out, "p").err
+    assert whole(out) == 22  # the next run removes them
+    done = igtcloud.run("doctor", "--target", out, status=None, env=on(out, ("unlink", errno.EPERM)))
+    assert f"cannot remove '{out}/.igtcloud-doctor-" in done.err, done
+
+
+@injected
 @pytest.mark.parametrize("why", [errno.EEXIST, errno.EPERM, errno.EOPNOTSUPP])
 def test_rename_that_does_not_replace(igtcloud, out, why):
     igtcloud.run("download", out, "p")

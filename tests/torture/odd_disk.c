@@ -7,6 +7,7 @@
  *   stat, open, read  of anything in the folder, and of the folder itself
  *   replace  rename over an existing file
  *   rename   every rename
+ *   unlink   every removal of a file
  *   inode    no failure: stat returns another inode number each time
  *   clock    no failure: the change time is the modification time, as on FAT
  *   statfs   no failure: reports unlimited free space
@@ -160,6 +161,11 @@ int fchmod(int fd, mode_t mode) {
 int fchown(int fd, uid_t uid, gid_t gid) {
   REFUSE("fchown", fd);
   return REAL(fchown)(fd, uid, gid);
+}
+
+int unlinkat(int folder, const char *path, int flags) {
+  REFUSE("unlink", folder);
+  return REAL(unlinkat)(folder, path, flags);
 }
 
 int renameat(int from, const char *old, int to, const char *path) {
