@@ -490,6 +490,8 @@ enum {
 typedef struct listing listing;
 /* columns ends with a NULL title, and must outlive the listing. NULL: out of memory, reported. */
 listing *listing_open(const settings *s, const column *columns);
+/* The same, sorted by this field also when piped; it need not be that of a column. */
+listing *listing_open_by(const settings *s, const column *columns, const char *field);
 /* path: shown as the field "path" and in JSON; may be NULL. IGT_E_INVALID: already reported. */
 igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name);
 /* The same with fields of our own behind those of the model. */

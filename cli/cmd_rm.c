@@ -74,10 +74,8 @@ static void describe(igt_node_kind kind, const content *c, char *out, size_t cap
     snprintf(out, cap, " (%s)", size);
 }
 
-static void print_result(const settings *s, igt_node_kind kind, const char *path,
-                         const content *c) {
-  if (!s->json)
-    return;
+static void print_json_result(const settings *s, igt_node_kind kind, const char *path,
+                              const content *c) {
   printf("{");
   json_text(stdout, "kind", igt_node_kind_name(kind), true);
   json_text(stdout, "path", path, false);
@@ -89,6 +87,21 @@ static void print_result(const settings *s, igt_node_kind kind, const char *path
   else
     printf(",\"files\":%zu,\"bytes\":%llu", c->files, c->bytes);
   printf("}\n");
+}
+
+/* with: as describe says. */
+static void print_result(const settings *s, igt_node_kind kind, const char *path, const char *with,
+                         const content *c) {
+  if (s->json)
+    print_json_result(s, kind, path, c);
+  if (s->dry_run && !s->json) {
+    printf("Would delete the %s '", igt_node_kind_name(kind));
+    print_safe(stdout, path);
+    printf("'%s\n", with);
+  } else {
+    message(s, s->dry_run ? "Would delete the %s '%s'%s" : "Deleted the %s '%s'%s",
+            igt_node_kind_name(kind), path, with);
+  }
 }
 
 /* A project is too much for a hasty "y". */
@@ -127,11 +140,8 @@ static int remove_node(const settings *s, igt_node *node) {
                  : confirm(s, "Delete the %s '%s'%s?", igt_node_kind_name(kind), path, with);
   if (status == EXIT_DONE && !s->dry_run && igt_node_remove(node, &err) != IGT_OK)
     status = fail(&err);
-  if (status == EXIT_DONE) {
-    message(s, s->dry_run ? "Would delete the %s '%s'%s" : "Deleted the %s '%s'%s",
-            igt_node_kind_name(kind), path, with);
-    print_result(s, kind, path, &c);
-  }
+  if (status == EXIT_DONE)
+    print_result(s, kind, path, with, &c);
   free(path);
   return status;
 }

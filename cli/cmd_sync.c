@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The sync command: an upload or a download, depending on which argument is the folder, with
- * --delete of local files that the cloud does not have, and a plan on standard output with
- * --dry-run. Nothing in the cloud is ever deleted. The transfer itself, its options and its summary
- * are those of download and upload (cmd_transfer.c, report.c). */
+ * --delete of local files that the cloud does not have. Nothing in the cloud is ever deleted. The
+ * transfer itself, its options and its summary are those of download and upload (cmd_transfer.c,
+ * report.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,50 +78,6 @@ static bool take_sides(const settings *s, bool *down, const char **folder, const
   return !marked || is_project(*project, *folder, *down);
 }
 
-/* ---- the plan ---- */
-
-static const column plan_columns[] = {
-    {"ACTION", "action", false}, {"SIZE", "size", true},         {"INSTITUTE", "institute", false},
-    {"STUDY", "study", false},   {"REPLACES", "replaces", true}, {"FILE", "path", false},
-    {NULL, NULL, false}};
-
-typedef struct plan {
-  listing *out; /* NULL: the report prints everything */
-  const igt_transfer_callbacks *report;
-  const char *action;
-} plan;
-
-static void on_item(void *payload, const igt_transfer_item *item) {
-  plan *p = payload;
-  bool deletion = item->result == IGT_RESULT_PLANNED_DELETION;
-  record row = {.count = 0};
-
-  if (!p->out || item->kind != IGT_ITEM_FILE || (item->result != IGT_RESULT_PLANNED && !deletion)) {
-    p->report->on_item(p->report->payload, item);
-    return;
-  }
-  record_text(&row, "action", deletion ? "delete" : p->action);
-  record_number(&row, "size", item->size);
-  record_text(&row, "institute", item->institute);
-  record_text(&row, "study", item->study);
-  record_text(&row, "path", item->path);
-  if (item->replaces)
-    record_number(&row, "replaces", item->replaced_size);
-  (void)record_print(&row, p->out);
-}
-
-static void on_progress(void *payload, const igt_transfer_progress *now) {
-  const plan *p = payload;
-
-  p->report->on_progress(p->report->payload, now);
-}
-
-static void on_message(void *payload, igt_status status, const char *text) {
-  const plan *p = payload;
-
-  p->report->on_message(p->report->payload, status, text);
-}
-
 /* ---- the transfer ---- */
 
 typedef struct sides {
@@ -157,23 +113,10 @@ static igt_status transfer(const settings *s, igt_client *client, const sides *x
 }
 
 static int run(const settings *s, igt_client *client, const sides *x, report *r) {
-  igt_transfer_callbacks callbacks = IGT_TRANSFER_CALLBACKS_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
-  plan p = {.report = report_callbacks(r), .action = x->down ? "download" : "upload"};
-  igt_status result;
+  igt_status result = transfer(s, client, x, report_callbacks(r), &summary, &err);
 
-  if (s->dry_run && !s->json && !(p.out = listing_open(s, plan_columns))) {
-    report_end(r);
-    return EXIT_FAILED;
-  }
-  callbacks.on_item = on_item;
-  callbacks.on_progress = p.report->on_progress ? on_progress : NULL;
-  callbacks.on_message = on_message;
-  callbacks.payload = &p;
-  result = transfer(s, client, x, &callbacks, &summary, &err);
-  if (p.out)
-    (void)listing_close(p.out, EXIT_DONE);
   return report_close(r, result, &summary, &err);
 }
 

@@ -31,9 +31,11 @@ static void report_result(const settings *s, const char *file, const igt_upgrade
   } else if (result->is_current) {
     message(s, "igtcloud %s is already installed%s.", result->version,
             s->argument_count ? "" : " (the latest release)");
+  } else if (s->dry_run) {
+    print_safe(stdout, file);
+    printf(": igtcloud %s would become %s\n", igt_version(), result->version);
   } else {
-    message(s, "%s: igtcloud %s %s %s", file, igt_version(),
-            result->replaced ? "is now" : "would become", result->version);
+    message(s, "%s: igtcloud %s is now %s", file, igt_version(), result->version);
   }
 }
 

@@ -143,6 +143,10 @@ static bool open_table(listing *l, bool sorted) {
 }
 
 listing *listing_open(const settings *s, const column *columns) {
+  return listing_open_by(s, columns, NULL);
+}
+
+listing *listing_open_by(const settings *s, const column *columns, const char *field) {
   listing *l = calloc(1, sizeof *l);
   bool sorted;
 
@@ -155,8 +159,10 @@ listing *listing_open(const settings *s, const column *columns) {
   l->on_terminal = for_people() && !s->json;
   for (; columns->title; columns++)
     l->columns[l->count++] = *columns;
-  sorted = s->sort ? strcmp(s->sort, "none") != 0
-                   : l->on_terminal && has_name(l) && !s->fields && !s->newest;
+  l->sort_field = field;
+  sorted = field     ? true
+           : s->sort ? strcmp(s->sort, "none") != 0
+                     : l->on_terminal && has_name(l) && !s->fields && !s->newest;
   if (!choose_order(l)) {
     free(l);
     return NULL;

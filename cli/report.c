@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the user sees of a transfer: callbacks that write each item to --report and, with --json, to
- * standard output, print failures on the terminal (at most 20 with the same reason in a row), pass
- * progress to progress.c, and finally print the summary and choose the exit status. cmd_transfer.c
- * and the other commands that transfer files open a report, pass report_callbacks to the library,
- * and close it with the result. */
+ * standard output, pass it to plan.c with --dry-run, print failures on the terminal (at most 20
+ * with the same reason in a row), pass progress to progress.c, and finally print the summary and
+ * choose the exit status. cmd_transfer.c and the other commands that transfer files open a report,
+ * pass report_callbacks to the library, and close it with the result. */
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
@@ -13,6 +13,7 @@
 
 #include "igtcloud/version.h"
 #include "os/os.h"
+#include "plan.h"
 #include "transfer_options.h"
 
 #define LINE_BUFFER 65536
@@ -21,6 +22,7 @@ struct report {
   const settings *s;
   const char *verb;
   progress *bar;
+  plan *plan;  /* NULL: none, or JSON lines are it */
   FILE *file;  /* --report */
   int why;     /* errno of the first write to it that failed */
   bool single; /* one file: its failure is the command's failure */
@@ -28,6 +30,7 @@ struct report {
   char reason[256];
   igt_transfer_result result;
   unsigned long long alike, alike_most;
+  unsigned long long ignored; /* files and folders */
   unsigned long long partial; /* files named as unfinished ones that were uploaded */
   igt_transfer_callbacks callbacks;
   report_context context;
@@ -171,9 +174,6 @@ static void print_other(report *r, const igt_transfer_item *item) {
     fprintf(stderr, ": ");
     print_safe(stderr, item->text);
   }
-  if (item->replaces)
-    fprintf(stderr, ": would replace (%llu -> %llu bytes)", (unsigned long long)item->replaced_size,
-            (unsigned long long)item->size);
   fprintf(stderr, "\n");
 }
 
@@ -185,13 +185,11 @@ static void count_partial(report *r, const igt_transfer_item *item) {
     r->partial += is_partial_name(item->path);
 }
 
-/* Of those that did not fail. A planned study is printed as its files. */
+/* Of those that did not fail. What is planned is data, and not repeated as a message. */
 static bool is_printed(const igt_transfer_item *item) {
-  bool is_file = item->kind == IGT_ITEM_FILE;
-
   return item->result == IGT_RESULT_IGNORED ||
-         (item->result == IGT_RESULT_PLANNED && (is_file || *item->text)) ||
-         (item->result > IGT_RESULT_SAME && is_file);
+         (item->kind == IGT_ITEM_FILE && item->result > IGT_RESULT_SAME &&
+          item->result != IGT_RESULT_PLANNED_DELETION);
 }
 
 static void note_failure(report *r) {
@@ -203,12 +201,15 @@ static void on_item(void *payload, const igt_transfer_item *item) {
   report *r = payload;
 
   count_partial(r, item);
+  r->ignored += item->result == IGT_RESULT_IGNORED && item->kind != IGT_ITEM_STUDY;
   if (r->s->json)
     report_item(stdout, &r->context, item);
   if (r->file) {
     report_item(r->file, &r->context, item);
     note_failure(r);
   }
+  if (r->plan)
+    plan_item(r->plan, item);
   /* A study that fails because of its files is not printed, since the files are; only one that
    * fails without any is. */
   if (item->result == IGT_RESULT_FAILED && r->single)
@@ -237,9 +238,35 @@ static void on_message(void *payload, igt_status status, const char *text) {
   fprintf(stderr, "\n");
 }
 
+/* False: no memory, reported. */
+static bool open_plan(report *r) {
+  const char *to = r->s->report;
+  char action[32];
+
+  if (!r->s->dry_run || r->s->json || (to && strcmp(to, "-") == 0))
+    return true;
+  snprintf(action, sizeof action, "%.*s", (int)strlen(r->verb) - 2, r->verb);
+  r->plan = plan_open(r->s, action);
+  return r->plan;
+}
+
+/* --report, and the plan. False: reported. */
+static bool open_outputs(report *r) {
+  const char *to = r->s->report, *why;
+
+  /* --json already writes these lines to standard output. */
+  if (to && !(r->s->json && strcmp(to, "-") == 0) && !(r->file = open_output(to, false, &why))) {
+    complain(IGT_E_IO, "cannot write the report '%s': %s", to, why);
+    return false;
+  }
+  if (open_plan(r))
+    return true;
+  (void)close_output(r->file);
+  return false;
+}
+
 report *report_open(const settings *s, const char *verb, int *exit_status) {
   report *r = calloc(1, sizeof *r);
-  const char *why;
   int64_t seconds;
 
   if (s->stats && !parse_duration("stats", s->stats, &seconds)) {
@@ -255,10 +282,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   r->s = s;
   r->verb = verb;
   r->context = (report_context){"", "", ""};
-  /* --json already writes these lines to standard output. */
-  bool wanted = s->report && !(s->json && strcmp(s->report, "-") == 0);
-  if (wanted && !(r->file = open_output(s->report, false, &why))) {
-    complain(IGT_E_IO, "cannot write the report '%s': %s", s->report, why);
+  if (!open_outputs(r)) {
     *exit_status = EXIT_FAILED;
     free(r);
     return NULL;
@@ -396,11 +420,11 @@ static void print_moved(const report *r, const igt_transfer_summary *s) {
 
 /* Those of a file that differed: the only version of it may have been lost. */
 static void print_replaced(const report *r, const igt_transfer_summary *s) {
-  bool down = strcmp(r->verb, "downloaded") == 0, plan = r->s->dry_run;
+  bool down = strcmp(r->verb, "downloaded") == 0, dry = r->s->dry_run;
 
   note(s->files_replaced, down ? "local file" : "file in the cloud",
        down ? "local files" : "files in the cloud",
-       plan                     ? " would be replaced"
+       dry                      ? " would be replaced"
        : s->files_replaced == 1 ? " was replaced"
                                 : " were replaced");
 }
@@ -422,6 +446,8 @@ static void print_summary(const report *r, const igt_transfer_summary *s) {
   note(s->files_young, "file", "files", " skipped: changed too recently (--min-age)");
   note(s->files_ignored - s->files_incomplete - s->files_clutter - s->files_young, "file", "files",
        " ignored");
+  if (r->ignored > s->files_ignored)
+    note(r->ignored - s->files_ignored, "folder", "folders", " ignored");
   note(s->files_clutter, "file", "files",
        " of macOS, Windows or a NAS skipped (._*, .DS_Store, Thumbs.db, ...); use "
        "--include-clutter to "
@@ -459,6 +485,7 @@ int report_close(report *r, igt_status status, const igt_transfer_summary *summa
 
   end_alike(r);
   progress_free(r->bar);
+  plan_close(r->plan);
   if (r->s->json)
     write_summary(r, stdout, summary, status, err);
   if (r->file) {
@@ -533,6 +560,7 @@ report *report_open_single(const settings *s, const char *verb, int *exit_status
 void report_end(report *r) {
   end_alike(r);
   progress_free(r->bar);
+  plan_close(r->plan);
   free(r);
 }
 

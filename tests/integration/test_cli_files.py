@@ -273,6 +273,8 @@ def test_rm_counts_what_it_deletes(igtcloud):
              {"kind": "institute", "path": "trial/north", "deleted": False, "studies": 1})]:
         done = igtcloud.run("rm", "--dry-run", "--json", path)
         assert f"Would delete {with_}" in done.err and done.lines == [row]
+        plan = igtcloud.run("rm", "--dry-run", path)
+        assert plan.text == f"Would delete {with_}\n" and "delete" not in plan.err
     study = igtcloud.run("rm", "--dry-run", "--json", STUDY).lines[0]
     listed = igtcloud.run("ls", "--json", STUDY).lines
     assert (study["files"], study["bytes"]) == (len(listed), sum(f["fileSize"] for f in listed))

@@ -237,6 +237,13 @@ def test_a_linked_part_of_a_study(igtcloud, up, lab, tmp_path, part):
     assert lab.names() == []
 
 
+def test_ignored_folders_are_no_files(igtcloud, up, lab):
+    put(up, {f"{lab.name}/case/a": "a", f"{lab.name}/notes": "x"})
+    (up / lab.name / "empty").mkdir()
+    done = igtcloud.run("upload", "--json", up, "up")
+    assert "  1 file ignored\n  1 folder ignored\n" in done.err and done.summary["filesIgnored"] == 1
+
+
 @pytest.mark.case("transfers-27")
 def test_links_that_leave_out_nothing(igtcloud, up, lab, tmp_path):
     """To what goes up by its own name, to a file, and of an editor: named and counted."""

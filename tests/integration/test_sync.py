@@ -15,6 +15,7 @@ SEED = seed(igt(institute("north", patient_study("P1", "A", files=FILES),
                 institute("south", patient_study("P1", "A", files=[{"path": "d.txt", "text": "d"}]))),
             igt(institute("north", patient_study("P1", "A", files=[
                 {"path": "a.txt", "text": "aaaaaa"}, {"path": "new.txt", "text": "new"}])), name="replace"),
+            igt(institute("ward"), name="wards"),
             epd(*[institute(f"lab{n}") for n in range(9)]))
 P1 = "north/P1---A"
 
@@ -165,7 +166,7 @@ def test_a_dry_run_prints_the_plan(igtcloud, synced):
         ["delete", "5", "north", "P1/A", "", "old.txt"], ["download", "4", "north", "P1/A", "", "a.txt"]]
     assert "planned" not in done.err  # neither the file again, nor its study
     plain = igtcloud.run("download", "--dry-run", synced, "trial")
-    assert [line for line in plain.err.splitlines() if "planned" in line] == ["planned: north: P1/A: a.txt"]
+    assert plain.text == "download\t4\tnorth\tP1/A\t\ta.txt\n" and "planned" not in plain.err
     assert "Would download" in done.err and "1 local file would be deleted" in done.err
     done = igtcloud.run("sync", "--dry-run", "--json", "--delete", "igt:trial", synced)
     plan = {i["path"]: i["result"] for i in done.items if i["kind"] == "file" and "planned" in i["result"]}
@@ -176,7 +177,32 @@ def test_a_dry_run_prints_the_plan(igtcloud, synced):
 def test_plan_of_an_upload(igtcloud, up, lab):
     put(up / lab.name / "case", {"x": "xyz"})
     done = igtcloud.run("sync", "--dry-run", up, "igt:up")
-    assert done.text.split("\t")[0::5] == ["upload", "x\n"] and lab.names() == []
+    assert done.text == f"create\t\t{lab.name}\tcase\t\t\nupload\t3\t{lab.name}\tcase\t\tx\n" and lab.names() == []
+
+
+@pytest.mark.parametrize("command", [["upload"], ["sync", "--report", "REPORT"], ["upload", "--quiet"], ["sync", "--limit", 3]])
+def test_the_plan_is_data(igtcloud, up, tmp_path, command):
+    """Sorted, with the names that the cloud would have; the summary is on standard error."""
+    for study, files in ("P2---B", "c"), ("P1---B", "z"), ("P1---A", "ba"):
+        put(up / "ward" / study, {f"{name}.txt": "x" for name in files})
+    command = [str(tmp_path / "report") if word == "REPORT" else word for word in command]
+    done = igtcloud.run(*command, "--dry-run", up, "igt:wards" if command[0] == "sync" else "wards")
+    assert [line.split("\t") for line in done.text.splitlines()] == [
+        row for study, files in (("P1/A", "ab"), ("P1/B", "z"), ("P2/B", "c"))
+        for row in [["create", "", "ward", study, "", ""],
+                    *(["upload", "1", "ward", study, "", f"{name}.txt"] for name in files)]]
+    assert ("Would upload 3 studies, 4 files" in done.err) == ("--quiet" not in command)
+    assert "planned" not in done.err and "P1" not in done.err
+    if "--report" in command:
+        lines = (tmp_path / "report").read_text().splitlines()
+        assert sum('"kind":"file","result":"planned"' in line for line in lines) == 4
+
+
+def test_the_plan_and_a_report_on_standard_output(igtcloud, synced):
+    """JSON lines only."""
+    (synced / P1 / "a.txt").unlink()
+    done = igtcloud.run("download", "--dry-run", "--report", "-", synced, "trial")
+    assert [i["path"] for i in items(done, kind="file", result="planned")] == ["a.txt"]
 
 
 @pytest.mark.parametrize("first, then", [("files", "dicom"), ("dicom", "files")])
@@ -217,9 +243,7 @@ def check_replaced(igtcloud, sides, row, said, whose):
         assert planned.summary["filesReplaced"] == 1 and replaced_lines(planned) == said
         assert {i["result"] for i in planned.items if "replacedSize" in i} == {"planned"}
     plain = igtcloud.run(*command, "--dry-run")
-    (path, size), = said.items()
-    planned, = [line for line in plain.err.splitlines() if "would replace" in line]
-    assert planned.startswith("planned: ") and f": {path}: would replace ({size} -> 6 bytes)" in planned
+    assert sorted(line.split("\t") for line in plain.text.splitlines()) == row
     done = igtcloud.run("sync", "--json", *sides)
     assert done.summary["filesReplaced"] == 1 and replaced_lines(done) == said
     assert f"  1 {whose} was replaced\n" in done.err

@@ -255,7 +255,8 @@ def test_already_the_latest(page, installed):
 
 def test_dry_run(page, installed):
     page.latest("9.9.9")
-    assert "would become 9.9.9" in installed.fails(page, "--dry-run", status=DONE)
+    assert "would become 9.9.9" in installed.upgrade(page, "--dry-run", status=DONE).stdout
+    installed.is_as_before()
     assert page.paths == ["/releases/latest"]
 
 

@@ -223,9 +223,21 @@ static void fail_unreported(igt__run *run) {
   igt__run_fatal(run, &err);
 }
 
-void igt__run_item(igt__run *run, const igt_transfer_item *item) {
+void igt__run_folder(igt__run *run, const igt_transfer_item *item) {
   igt_transfer_item filled = *item;
   struct igt__event *event;
+
+  if (!run->callbacks->on_item)
+    return;
+  fill_strings(&filled);
+  if ((event = igt__event_of_item(&filled)) != NULL)
+    push_event(run, event);
+  else
+    fail_unreported(run);
+}
+
+void igt__run_item(igt__run *run, const igt_transfer_item *item) {
+  igt_transfer_item filled = *item;
 
   fill_strings(&filled);
   pthread_mutex_lock(&run->lock);
@@ -234,12 +246,7 @@ void igt__run_item(igt__run *run, const igt_transfer_item *item) {
   if (filled.result == IGT_RESULT_FAILED && filled.error)
     igt__log(IGT_LOG_ERROR, IGT_LOG_TRANSFER, "%s %s: %s", filled.study, filled.path,
              filled.error->text);
-  if (!run->callbacks->on_item)
-    return;
-  if ((event = igt__event_of_item(&filled)) != NULL)
-    push_event(run, event);
-  else
-    fail_unreported(run);
+  igt__run_folder(run, &filled);
 }
 
 /* All events so far; *last: behind the last one. */

@@ -206,7 +206,7 @@ void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found
   if (counted)
     walk_unknown(&u, root);
   if (u.files == 0)
-    igt__run_item(run, &item);
+    igt__run_folder(run, &item);
   *files = u.files;
   igt__free(folder);
 }

@@ -160,6 +160,8 @@ void igt__failure_get(const igt_error *kept, igt_error *out);
 
 /* Queue an event; copied. Any thread. igt__run_item also updates the summary. */
 void igt__run_item(igt__run *run, const igt_transfer_item *item);
+/* The same for an ignored folder, which is in no count of files. */
+void igt__run_folder(igt__run *run, const igt_transfer_item *item);
 void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
 /* Blocks a producer while the calling thread is behind. */
 void igt__run_wait_events(igt__run *run);

@@ -62,8 +62,14 @@ static void count_created(igt__run *run) {
   pthread_mutex_unlock(&run->lock);
 }
 
-static igt_status open_dry(plan *p, igt_error *err) {
-  if (!igt__upload_plan_open(p, p->name, "", "", "", igt__upload_study_settled))
+static igt_status open_dry(plan *p, const igt__folder *folder, igt_error *err) {
+  const creation *c = p->own;
+  char *name = igt__name_of_split(c->before, folder);
+  bool good =
+      igt__upload_plan_open(p, name ? name : p->name, "", "", "", igt__upload_study_settled);
+
+  igt__free(name);
+  if (!good)
     return igt__fail_memory(err);
   p->group->note = "the study would be created";
   count_created(&p->u->run);
@@ -75,8 +81,8 @@ static igt_status open_dry(plan *p, igt_error *err) {
 static igt_status open_nothing(plan *p, const igt__outlook *outlook, igt_error *err) {
   p->only_named = outlook->any;
   if (!outlook->any)
-    igt__upload_ignored(p->u, igt__text_of(&p->institute->name), p->folder,
-                        "it contains no files, so no study was created");
+    igt__upload_ignored_folder(p->u, igt__text_of(&p->institute->name), p->folder,
+                               "it contains no files, so no study was created");
   else if (!igt__upload_plan_open(p, p->name, "", "", "", igt__upload_only_settled))
     return igt__fail_memory(err);
   return IGT_OK;
@@ -128,7 +134,7 @@ static igt_status open_created(plan *p, igt_error *err) {
   /* Scripts create studies from a study.json alone; where files are left out, it would be empty. */
   if (!outlook.sendable && (outlook.content || !igt__asks_for_study(&folder)))
     return open_nothing(p, &outlook, err);
-  return p->u->run.options.dry_run ? open_dry(p, err) : create_and_open(p, &folder, err);
+  return p->u->run.options.dry_run ? open_dry(p, &folder, err) : create_and_open(p, &folder, err);
 }
 
 static void give_up(plan *p, const igt_error *err) {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "model/model.h"
 #include "transfer/engine/find.h"
@@ -61,6 +62,19 @@ static bool splits_names(const igt__studies *s, const igt__folder *folder) {
 bool igt__may_be_patient(const igt__studies *s, const igt__folder *folder) {
   return !folder->patient && !folder->doc && splits_names(s, folder) &&
          !igt__names_a_study(folder->name);
+}
+
+char *igt__name_of_split(const igt__studies *s, const igt__folder *folder) {
+  const char *cut = strstr(folder->name, "---");
+  igt__buf name;
+
+  if (folder->patient || igt__is_described(folder) || !splits_names(s, folder) ||
+      !igt__names_a_study(folder->name))
+    return NULL;
+  igt__buf_init(&name, IGT__MAX_JOINED);
+  igt__buf_append(&name, folder->name, (size_t)(cut - folder->name));
+  igt__buf_join(&name, "/", cut + 3, NULL);
+  return igt__buf_take(&name);
 }
 
 static bool is_blank(const char *text, size_t n) {

@@ -30,6 +30,17 @@ void igt__upload_ignored(igt__upload *u, const char *institute, const char *path
   igt__run_item(&u->run, &item);
 }
 
+void igt__upload_ignored_folder(igt__upload *u, const char *institute, const char *path,
+                                const char *why) {
+  const igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
+                                  .result = IGT_RESULT_IGNORED,
+                                  .institute = institute,
+                                  .path = path,
+                                  .text = why};
+
+  igt__run_folder(&u->run, &item);
+}
+
 void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
                        const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
@@ -117,7 +128,8 @@ static void upload_folder(igt__upload *u, const char *name, const char *cloud, b
       upload_project_files(u, path);
       *any = true;
     } else {
-      igt__upload_ignored(u, "", path, "use no --category to upload the project's own files");
+      igt__upload_ignored_folder(u, "", path,
+                                 "use no --category to upload the project's own files");
     }
   } else if (!institute) {
     upload_unknown(u, name, cloud, any);

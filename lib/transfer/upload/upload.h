@@ -40,6 +40,8 @@ typedef struct igt__upload {
 
 /* Reports something that is left out. */
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why);
+void igt__upload_ignored_folder(igt__upload *u, const char *institute, const char *path,
+                                const char *why);
 /* igt__stray_fn of an upload; institute "" if unknown. */
 void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
                        const igt_error *err);

@@ -353,8 +353,8 @@ static igt_status prepare(plan *p, igt_error *err) {
 static igt_status see_what_went(plan *p, igt_error *err) {
   if (!(p->links || p->others) || (p->files && !p->only_named)) {
     if (p->only_named && !p->group->failed)
-      igt__upload_ignored(p->u, p->group->institute, p->folder,
-                          "none of its files is uploaded, so no study was created");
+      igt__upload_ignored_folder(p->u, p->group->institute, p->folder,
+                                 "none of its files is uploaded, so no study was created");
     return IGT_OK;
   }
   return igt__fail(err, IGT_E_NO_FILE, "nothing of '%s' was uploaded%s: it contains %s", p->folder,
