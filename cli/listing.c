@@ -18,7 +18,7 @@
 #define MAX_COLUMNS 64
 /* Text of rows that are kept: a list may be as long as the server likes. What follows is neither
  * sorted nor aligned with what comes later. */
-#define HELD_MOST ((size_t)64 * 1024 * 1024)
+#define HELD_MOST ((size_t)24 * 1024 * 1024)
 
 struct listing {
   const settings *s;
