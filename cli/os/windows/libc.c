@@ -322,8 +322,10 @@ int os_fclose(FILE *file) {
   if (m)
     *at = m->next;
   LeaveCriticalSection(&memories_lock);
-  if (!m)
-    return fclose(file);
+  if (!m) { /* wine's fclose hides that its flush failed */
+    good = fflush(file) == 0;
+    return fclose(file) == 0 && good ? 0 : EOF;
+  }
   good = give(m);
   (void)fclose(file); /* fails to write what was taken */
   VirtualFree(m->buffer, 0, MEM_RELEASE);
