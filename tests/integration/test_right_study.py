@@ -10,7 +10,7 @@ import unicodedata
 
 import pytest
 
-from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program
+from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, shown
 from odd_cloud import Reply
 from rest_client import RestClient
 from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put,
@@ -214,7 +214,7 @@ def test_a_misspelt_institute_alone(igtcloud, tmp_path):
 def test_the_folder_of_an_institute_in_place_of_its_parent(igtcloud, tmp_path, command):
     put(tmp_path / "up", {"north/P1---A/x": "1", "north/P2---B/x": "2"})
     done = igtcloud.run(command, tmp_path / "up/north", "forms", status=SOME_FAILED)
-    hint = f"'{tmp_path}/up/north' has the name of an institute: give the folder that contains it, '{tmp_path}/up/'"
+    hint = f"'{shown(tmp_path)}/up/north' has the name of an institute: give the folder that contains it, '{shown(tmp_path)}/up/'"
     assert done.err.count(hint) == 1
     put(tmp_path / "up", {"nroth/P1---A/x": "1"})
     assert hint not in igtcloud.run(command, tmp_path / "up", "forms", status=None).err

@@ -979,7 +979,8 @@ def test_a_full_disk_stops_no_upload(station, cloud, tmp_path):
         s.wait_for(lambda: len(uploads_of(cloud, "")) >= 2)
         for what in ("status file", "report", "journal"):
             assert len(re.findall(rf"{what}.*(No space left|disk is full)", s.log)) == 1, s.log
-        assert list(s.tree("failed")) == ["nowhere/x/a"] and not (small / "status.new").exists()
+        s.wait_for(lambda: not (small / "status.new").exists())  # it is there while one is written
+        assert list(s.tree("failed")) == ["nowhere/x/a"]
         (small / "fill").unlink()
         put(s.folder, {"lab/P3---c/c": "abc", "nowhere/y/a": "x"})
         s.wait_for(lambda: len(s.tree("done")) == 3)
