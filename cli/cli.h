@@ -492,6 +492,8 @@ typedef struct listing listing;
 listing *listing_open(const settings *s, const column *columns);
 /* The same, sorted by this field also when piped; it need not be that of a column. */
 listing *listing_open_by(const settings *s, const column *columns, const char *field);
+/* Instead of 64 MiB: what follows is neither sorted nor aligned with what comes later. */
+void listing_hold(listing *l, size_t bytes);
 /* path: shown as the field "path" and in JSON; may be NULL. IGT_E_INVALID: already reported. */
 igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name);
 /* The same with fields of our own behind those of the model. */

@@ -18,7 +18,7 @@
 #define MAX_COLUMNS 64
 /* Text of rows that are kept: a list may be as long as the server likes. What follows is neither
  * sorted nor aligned with what comes later. */
-#define HELD_MOST ((size_t)24 * 1024 * 1024)
+#define HELD_MOST ((size_t)64 * 1024 * 1024)
 
 struct listing {
   const settings *s;
@@ -32,10 +32,15 @@ struct listing {
   bool sorted;
   bool by_number, newest; /* the largest number, the latest date first */
   table *rows;            /* NULL: they are printed as they come */
+  size_t held_most;       /* bytes of rows */
   size_t printed;         /* rows */
   int64_t now;
   bool failed;
 };
+
+void listing_hold(listing *l, size_t bytes) {
+  l->held_most = bytes;
+}
 
 /* ---- choosing columns ---- */
 
@@ -156,6 +161,7 @@ listing *listing_open_by(const settings *s, const column *columns, const char *f
   }
   l->s = s;
   l->now = (int64_t)time(NULL);
+  l->held_most = HELD_MOST;
   l->on_terminal = for_people() && !s->json;
   for (; columns->title; columns++)
     l->columns[l->count++] = *columns;
@@ -450,7 +456,7 @@ static igt_status keep(listing *l, row *r, const content *c, const char *path) {
     }
     good = line && table_add(l->rows, &line, key);
   }
-  if (good && table_held(l->rows) > HELD_MOST)
+  if (good && table_held(l->rows) > l->held_most)
     let_flow(l);
   return good ? status : IGT_E_NO_MEMORY;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The plan of download, upload and sync --dry-run: a row on standard output for each study that
- * would be created and each file that would be transferred or deleted, sorted by study and path.
- * report.c passes it the items. */
+ * would be created and each file that would be transferred or deleted, sorted by study and path as
+ * long as that takes little memory. report.c passes it the items. */
 #include "plan.h"
 
 #include <stdlib.h>
+
+/* Some 5,000 rows: a plan may have millions, which are printed as they come. */
+#define SORTED_MOST (1024u * 1024)
 
 static const column columns[] = {
     {"ACTION", "action", false}, {"SIZE", "size", true},         {"INSTITUTE", "institute", false},
@@ -28,8 +31,10 @@ plan *plan_open(const settings *s, const char *action) {
   p->s.limit = 0; /* that of studies */
   snprintf(p->action, sizeof p->action, "%s", action);
   p->out = listing_open_by(&p->s, columns, "order");
-  if (p->out)
+  if (p->out) {
+    listing_hold(p->out, SORTED_MOST);
     return p;
+  }
   free(p);
   return NULL;
 }

@@ -14,8 +14,8 @@ void igt__response_error(igt__http_request *req, igt_error *err);
 bool igt__response_is_json(const igt__http_request *req);
 
 /* For requests whose response below 400 is not read. Usually it is empty, but whatever answers in
- * the service's place must not pass for success: IGT_E_PROTOCOL for a web page and other content
- * that is not JSON, and for JSON that reports an error. */
+ * the service's place must not pass for success: IGT_E_PROTOCOL for a web page and, unless it
+ * was a GET, for other content that is not JSON and for JSON that reports an error. */
 igt_status igt__response_expect_success(const igt__http_request *req, igt_error *err);
 
 /* IGT_E_PROTOCOL if a response below 400 is not JSON: then something else responded in the

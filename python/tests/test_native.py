@@ -386,7 +386,7 @@ def test_a_selection_of_folders(auth, here):
         (here / 'in' / name / 'a.txt').write_text('a')
     items = []
     native.upload(here, 'up', dry_run=True, on_item=items.append, selection=native.Selection(studies=['P2/a']))
-    assert {item.study for item in items if item.kind == 'study'} == {'P2---a'}
+    assert {item.study for item in items if item.kind == 'study'} == {'P2/a'}
 
 
 @pytest.mark.parametrize('arguments, said', [

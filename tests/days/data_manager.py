@@ -95,7 +95,7 @@ def morning(igtcloud, disk, tmp):
     assert "did you mean 'Hospital South'?" in done.err, done
     assert "dump.bin" not in done.text and "notes.tmp" not in done.text
     plan = [line.split("\t") for line in done.text.splitlines()]
-    assert {row[0] for row in plan} == {"upload"} and all(row[2] == "Hospital North" for row in plan)
+    assert {row[0] for row in plan} == {"create", "upload"} and all(row[2] == "Hospital North" for row in plan)
 
     say("the first run: what is right goes up, every mistake is named, exit 3")
     done = upload(igtcloud, disk, tmp, 3)

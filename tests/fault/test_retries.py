@@ -165,6 +165,9 @@ def test_failure_with_status_200(cloud, igtcloud, tmp_path, canned, body):
     assert "has status 200 but" in done.err, done
 
 
+@promise("Retry",
+         "status 200 with JSON that reports no error in place of an empty response",
+         "a success")
 @pytest.mark.parametrize("body", ["", " ", {}, "null", {"message": "ok", "status": 200}, True,
                                   {"error": None, "code": 0}])
 def test_success_with_a_body(cloud, igtcloud, tmp_path, canned, body):

@@ -261,10 +261,10 @@ def test_upload_selects_folders(igtcloud, up):
     def upload(*options, status=DONE):
         return igtcloud.run("upload", up, "up", "--json", "--dry-run", *options, status=status)
 
-    assert set(uploaded(upload("--study", "*/CT", "--institute", "in"))) == {"P1---CT", "P2---CT"}
-    assert set(uploaded(upload("--patient", "P1"))) == {"P1---CT", "P1---XA"}
-    assert set(uploaded(upload("--modified-since", "36h"))) == {"P1---XA", "P2---CT"}
-    assert uploaded(upload("--newest", "--limit", 2, "--study", "*/CT")) == ["P2---CT", "P3---CT"]
+    assert set(uploaded(upload("--study", "*/CT", "--institute", "in"))) == {"P1/CT", "P2/CT"}
+    assert set(uploaded(upload("--patient", "P1"))) == {"P1/CT", "P1/XA"}
+    assert set(uploaded(upload("--modified-since", "36h"))) == {"P1/XA", "P2/CT"}
+    assert uploaded(upload("--newest", "--limit", 2, "--study", "*/CT")) == ["P2/CT", "P3/CT"]
     assert "files/notes.txt" not in str(upload("--study", "P1").items)
     assert "the selection matches no study in" in upload("--study", "P9", status=NOT_FOUND).error
     done = upload("--study", "P1/XA", "--study", "P9/CT", status=SOME_FAILED)
@@ -292,7 +292,7 @@ def test_upload_selects_by_what_study_json_says(cloud, igtcloud, up):
                  f"in/P{day}---CT/study.json": json.dumps({"studyDate": f"2024-03-0{day}T08:00:00+00:00"})})
     put(up, {"in/P3---CT/a.dcm": "a"})
     done = upload("up", "--start", "2024-03-02", "--end", "2024-03-05", "--ext", ".DCM")
-    assert set(uploaded(done)) == {"P2---CT", "P3---CT"} and done.summary["studiesUndated"] == 1
+    assert set(uploaded(done)) == {"P2/CT", "P3/CT"} and done.summary["studiesUndated"] == 1
     assert [i["path"] for i in done.items if i["kind"] == "file" and i["result"] == "planned"] == ["a.dcm"] * 2
     assert [i["reason"] for i in done.items if i.get("path") == "b.txt"] == ["it is excluded by its type"]
     assert "has the type 'dcm'; types begin with a dot" in upload("up", "--ext", "dcm").err

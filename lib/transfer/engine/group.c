@@ -163,8 +163,8 @@ static void report_study(igt__group *group) {
 /* Its files were not all tried, as the run ended before. */
 static void count_left_locked(const igt__group *group) {
   igt_transfer_summary *s = &group->run->summary;
-  bool begun = group->done_files || group->skipped || group->failed || group->compared ||
-               group->progress.bytes_moved;
+  bool begun =
+      group->done_files || group->skipped || group->failed || group->compared || group->begun;
 
   if (*group->study && !group->import)
     *(begun ? &s->studies_unfinished : &s->studies_not_started) += 1;
@@ -210,6 +210,7 @@ void igt__group_present(igt__group *group, uint64_t bytes) {
 
   pthread_mutex_lock(&run->lock);
   group->progress.bytes_moved += bytes;
+  group->begun |= bytes > 0;
   run->totals.bytes_settled += bytes;
   pthread_mutex_unlock(&run->lock);
 }

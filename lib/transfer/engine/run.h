@@ -97,6 +97,7 @@ struct igt__group {
   uint64_t failed, done_files, skipped;
   igt_transfer_result
       compared;     /* verify: the first result other than "same", else "same"; 0: none yet */
+  bool begun;       /* bytes of a file were moved, also if they did not last */
   igt_error own;    /* why it failed as a whole, beside its files */
   uint64_t dropped; /* files not started because the run ends */
   /* upload: number of files that may still be written, by their age; recent: one of them. Written
