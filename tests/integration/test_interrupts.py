@@ -145,7 +145,7 @@ def test_a_journal_that_another_process_holds(cloud, igtcloud, tmp_path, when):
         if when == "before the run":
             stack.enter_context(held(journal))
             process = igtcloud.start(*command)
-            cloud.wait_for(lambda: str(journal) in map(os.path.realpath, os.scandir(f"/proc/{process.pid}/fd")))
+            cloud.wait_for(lambda: os.path.realpath(journal) in open_files(process.pid).values())
         else:
             process = igtcloud.start(*command)
             cloud.wait_for(lambda: len(cloud.requests(method="GET", path="/igtcloud/*/f???", status=200)) >= 10)
