@@ -5,8 +5,10 @@ without a study id, misspelt institutes, names in two Unicode forms."""
 import itertools
 import json
 import os
+import re
 import signal
 import unicodedata
+import uuid
 
 import pytest
 
@@ -621,6 +623,36 @@ def test_a_creation_that_returns_another_study(cloud, odd, home, tmp_path):
     odd.change = lambda *_: None
     igtcloud.run("upload", up, "levels")
     assert place.contents("OLD/1") == {"x": b"old"}
+
+
+@pytest.mark.case("security-3")
+@pytest.mark.parametrize("mine,other", [("AMY", "OTHER"), ('"studyId": "CT7"', '"studyId": "CT8"')])
+def test_a_creation_that_returns_a_new_study_of_another_name(odd, home, tmp_path, mine, other):
+    """Such as one that another client creates at the same time."""
+    def change(request, reply):
+        if request.method == "POST" and request.path.endswith("/studies"):
+            body = json.dumps(json.loads(reply.body))
+            assert mine in body
+            return Reply(reply.status, body.replace(mine, other).encode())
+        return None
+    odd.change = change
+    up = put(tmp_path / "up", {f"elsewhere/{'AMY' if mine == 'AMY' else 'BOB'}---CT7/x": "mine"})
+    done = Program(odd.url, home).run("upload", up, "levels", status=SOME_FAILED)
+    assert "responded with another study" in done.err and "nothing was sent" in done.err
+
+
+@pytest.mark.case("security-3")
+def test_a_creation_without_a_response_and_another_study_afterwards(odd, home, tmp_path):
+    def change(request, reply):
+        if request.method == "POST" and request.plain.endswith("/studies"):
+            return Reply(502)
+        if request.method == "GET" and re.search("/studies/[0-9a-f-]{36}$", request.plain):
+            return Reply(200, dict(json.loads(reply.body), studyDatabaseId=str(uuid.uuid4())))
+        return None
+    odd.change = change
+    up = put(tmp_path / "up", {"elsewhere/CAROL---CT7/x": "carol"})
+    done = Program(odd.url, home).run("upload", up, "levels", status=SOME_FAILED)
+    assert "responded with another study" in done.err and "nothing was sent" in done.err
 
 
 # ---- a tree of the other folder structure ----

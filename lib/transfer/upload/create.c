@@ -5,6 +5,8 @@
  * upload_study.c when the folder's plan is opened. */
 #include "transfer/upload/create.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -21,6 +23,16 @@ bool igt__wait_to_look(const igt__run *run, unsigned n, const igt_error *err) {
   return igt__retry_wait(run->http, n, err->retry_after, run->cancel);
 }
 
+static igt_status refuse(igt_root_study **out, const char *what, igt_error *err) {
+  (void)igt__fail(err, IGT_E_PROTOCOL,
+                  "the cloud responded with %s, '%s' (%s), so nothing was sent to it", what,
+                  igt__text_of(&(*out)->study_id_human_readable),
+                  igt__text_of(&(*out)->study_database_id));
+  igt_model_free(&(*out)->model);
+  *out = NULL;
+  return IGT_E_PROTOCOL;
+}
+
 /* The study that a POST of unknown outcome has created, if any. */
 static igt_status find_created(igt__run *run, const igt_institute *institute,
                                const igt__folder *folder, igt_root_study **out, igt_error *err) {
@@ -35,6 +47,8 @@ static igt_status find_created(igt__run *run, const igt_institute *institute,
     status = igt__studies_match(now, folder, &known, err);
   if (status == IGT_OK && known)
     status = igt_get_study(run->client, igt__text_of(&institute->id), known->id, out, err);
+  if (status == IGT_OK && *out && strcmp(igt__text_of(&(*out)->study_database_id), known->id) != 0)
+    status = refuse(out, "another study", err);
   igt__studies_free(now);
   return status;
 }
@@ -91,20 +105,17 @@ static igt_status find_theirs(igt__run *run, const igt_institute *institute,
   return find_created(run, institute, folder, out, err);
 }
 
-/* A study that existed before is not this folder's: it would have matched. */
-static igt_status see_that_it_is_new(const igt__studies *before, igt_root_study **out,
-                                     igt_error *err) {
+/* The response to its creation. A study that existed before is not this folder's: it would have
+ * matched. */
+static igt_status see_that_it_is_the_new_one(const igt__studies *before,
+                                             const igt_root_study *wanted, igt_root_study **out,
+                                             igt_error *err) {
   const char *id = igt__text_of(&(*out)->study_database_id);
+  const char *what = igt__studies_have(before, id)             ? "a study that existed before"
+                     : !igt__study_is_the_wanted(wanted, *out) ? "another study"
+                                                               : NULL;
 
-  if (!igt__studies_have(before, id))
-    return IGT_OK;
-  (void)igt__fail(err, IGT_E_PROTOCOL,
-                  "the cloud responded with a study that existed before, '%s' (%s), so nothing was "
-                  "sent to it",
-                  igt__text_of(&(*out)->study_id_human_readable), id);
-  igt_model_free(&(*out)->model);
-  *out = NULL;
-  return IGT_E_PROTOCOL;
+  return what ? refuse(out, what, err) : IGT_OK;
 }
 
 igt_status igt__create_study(igt__run *run, const igt_institute *institute,
@@ -128,7 +139,7 @@ igt_status igt__create_study(igt__run *run, const igt_institute *institute,
   if (status == IGT_OK && !*out)
     status = create(run, institute, folder, wanted, out, made, err);
   if (status == IGT_OK && *made == IGT__CREATED_NOW)
-    status = see_that_it_is_new(before, out, err);
+    status = see_that_it_is_the_new_one(before, wanted, out, err);
   if (status == IGT_OK && *made != IGT__CREATED_BEFORE && *out)
     igt__journal_put_created(run->journal, run->origin, where, name,
                              igt__text_of(&(*out)->study_database_id));

@@ -100,6 +100,9 @@ igt__like igt__studies_like(igt__studies *studies, const igt_root_study *study);
  * part of its name is empty, or its patient's folder has the name of a flat study. */
 igt_status igt__study_from_folder(igt__studies *studies, const igt_institute *institute,
                                   const igt__folder *folder, igt_root_study **out, igt_error *err);
+/* Whether what identifies the study that the cloud responded with is what was asked for; fields
+ * that the response lacks are not compared. */
+bool igt__study_is_the_wanted(const igt_root_study *wanted, const igt_root_study *made);
 /* "patient/study" if the folder's flat name is split into them for a new study, else NULL, also for
  * no memory; to be freed. Any thread. */
 char *igt__name_of_split(const igt__studies *studies, const igt__folder *folder);

@@ -72,6 +72,21 @@ static const char *key_of(const igt_root_study *study, const char **part, const 
   return igt__text_of(&study->study_database_id);
 }
 
+static bool differ(const char *a, const char *b) {
+  return *a && *b && !igt__nfc_eq(a, b);
+}
+
+bool igt__study_is_the_wanted(const igt_root_study *wanted, const igt_root_study *made) {
+  const char *part, *uid, *patient, *made_part, *made_uid, *made_patient;
+  const char *key = key_of(wanted, &part, &uid, &patient);
+  const char *made_key = key_of(made, &made_part, &made_uid, &made_patient);
+
+  if (made_key == igt__text_of(&made->study_database_id))
+    made_key = ""; /* it has none of the fields */
+  return !differ(key, made_key) && !differ(part, made_part) && !differ(uid, made_uid) &&
+         !differ(patient, made_patient);
+}
+
 const char *igt__studies_nfc(const igt__studies *s, const char *text) {
   igt__arena *arena = s->arena;
   char *nfc, *copy;
