@@ -3,7 +3,8 @@
  * off is requested again from its start. On a link whose connections do not live long enough to
  * read that far, this would never end. Then only the ids are listed, with a field mask (X-Fields),
  * which is a small fraction of the list, and the remaining studies are requested one by one, each
- * of which is small. Each id counts once (once.c). Called by everything that lists studies. */
+ * of which is small. Each id counts once (once.c), and a study of another
+ * institute is an error. Called by everything that lists studies. */
 #include "cloud/study_list.h"
 
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "cloud/find.h"
 #include "cloud/once.h"
 #include "crypto/crc.h"
@@ -26,6 +28,7 @@ typedef struct listing {
   igt_root_study_fn fn;
   void *payload;
   igt__once once;
+  igt__buf stray; /* describes the first study of another institute */
   /* Of the studies that were handed on, in the order of the list. */
   size_t count;
   uint64_t crc;
@@ -55,11 +58,27 @@ static uint64_t who(const igt_root_study *study) {
   return igt__once_text(crc, igt__text_of(&study->s3_prefix));
 }
 
+/* A response of the cloud, or of a cache in between, for another request. */
+static bool is_stray(const listing *l, const igt_root_study *study) {
+  const char *institute = igt__text_of(&study->institute_id);
+
+  return *institute && !igt__str_eq_nocase(institute, l->institute_id);
+}
+
+static igt_status note_stray(listing *l, const igt_root_study *study) {
+  if (l->stray.len == 0)
+    igt__buf_printf(&l->stray, "'%s' (%s) is of the institute %s",
+                    igt__text_of(&study->study_id_human_readable),
+                    igt__text_of(&study->study_database_id), igt__text_of(&study->institute_id));
+  return l->stray.failed ? IGT_E_NO_MEMORY : IGT_OK;
+}
+
 static igt_status hand_on(listing *l, igt_root_study *study) {
   const char *id = igt__text_of(&study->study_database_id);
   uint64_t crc = igt__once_text(l->crc, id); /* fn may change the study */
-  bool is_new;
-  igt_status status = igt__once_add(&l->once, id, who(study), &is_new);
+  bool is_new = false;
+  igt_status status =
+      is_stray(l, study) ? note_stray(l, study) : igt__once_add(&l->once, id, who(study), &is_new);
 
   if (status == IGT_OK && is_new)
     status = l->fn(l->payload, study);
@@ -129,6 +148,14 @@ static igt_status fetch_study(listing *l, const char *id, igt_error *err) {
   igt_root_study *study = NULL;
   igt_status status = igt_get_study(l->client, l->institute_id, id, &study, err);
 
+  if (status == IGT_OK && strcmp(igt__text_of(&study->study_database_id), id) != 0) {
+    status =
+        igt__fail(err, IGT_E_PROTOCOL,
+                  "the cloud responded with another study (%s) instead of the requested one (%s)",
+                  igt__text_of(&study->study_database_id), id);
+    igt_model_free(&study->model);
+    return status;
+  }
   if (status == IGT_E_NOT_FOUND) { /* deleted since it was listed */
     igt__error_clear(err);
     return IGT_OK;
@@ -197,11 +224,19 @@ igt_status igt__each_study(igt_client *client, const char *institute_id, igt_roo
   igt_status status;
 
   l.once = (igt__once){.what = "study", .whats = "studies"};
+  igt__buf_init(&l.stray, IGT__MAX_LIST_BODY);
   status = igt__once_init(&l.once, err);
   if (status == IGT_OK)
     status = list(&l, err ? err : &mine);
   if (status == IGT_OK)
     status = igt__once_end(&l.once, "its files are of", err);
+  if (status == IGT_OK && l.stray.len > 0)
+    status =
+        igt__fail(err, IGT_E_PROTOCOL,
+                  "the cloud lists a study of another institute: %s; it was left out, and others "
+                  "may be missing: try again, and report it to the cloud's support",
+                  l.stray.data);
   igt__once_finish(&l.once);
+  igt__buf_finish(&l.stray);
   return status;
 }

@@ -10,9 +10,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import threading
 import time
 import urllib.parse
+import uuid
 import zlib
 
 import pytest
@@ -398,6 +400,39 @@ def test_different_studies_with_one_id(odd, igtcloud, tmp_path, field, value, fi
                              (FAILED, "manifest", "p", "i")):
         done = igtcloud.run(*command, status=status)
         assert "different studies with the id" in done.err, done.err
+
+
+def test_a_study_of_another_institute_in_the_list(odd, igtcloud, tmp_path):
+    """It is not filed under this one; what else the list has is as usual."""
+    def change(request, reply):
+        if request.method == "GET" and request.plain.endswith("/studies"):
+            reply.json = [dict(reply.json[0], studyDatabaseId=str(uuid.uuid4()), instituteId=str(uuid.uuid4()),
+                               studyIdHumanReadable="stray", s3Prefix="stray/"), *reply.json]
+    odd.change = change
+    made = tmp_path / "in"
+    (made / "i/new").mkdir(parents=True)
+    (made / "i/new/a.txt").write_text("a")
+    for status, *command in ((SOME_FAILED, "download", tmp_path / "out", "p", "i"), (FAILED, "csv", "-", "p", "i"),
+                             (FAILED, "manifest", "p", "i"), (SOME_FAILED, "upload", made, "p", "i"),
+                             (None, "verify", tmp_path / "out", "p", "i")):
+        done = igtcloud.run(*command, status=status)
+        assert done.status and "a study of another institute: 'stray'" in done.err, done.err
+    assert [p.name for p in (tmp_path / "out/i").iterdir()] == ["s"]
+
+
+def test_another_study_than_the_requested_one(odd, igtcloud, tmp_path):
+    """The list breaks off until the studies are requested one by one."""
+    def change(request, reply):
+        if request.method != "GET":
+            return
+        if request.plain.endswith("/studies") and "x-fields" not in {n.lower() for n in request.headers}:
+            reply.raw = (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                         b"Content-Length: %d\r\n\r\n%s" % (len(reply.body), reply.body[:50]))
+        elif re.search("/studies/[0-9a-f-]{36}$", request.plain):
+            reply.json = dict(reply.json, studyDatabaseId=str(uuid.uuid4()))
+    odd.change = change
+    done = igtcloud.run("csv", "-", "p", "i", status=FAILED)
+    assert "responded with another study" in done.err
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -84,7 +84,8 @@ bool igt__study_is_the_wanted(const igt_root_study *wanted, const igt_root_study
   if (made_key == igt__text_of(&made->study_database_id))
     made_key = ""; /* it has none of the fields */
   return !differ(key, made_key) && !differ(part, made_part) && !differ(uid, made_uid) &&
-         !differ(patient, made_patient);
+         !differ(patient, made_patient) &&
+         !differ(igt__text_of(&wanted->institute_id), igt__text_of(&made->institute_id));
 }
 
 const char *igt__studies_nfc(const igt__studies *s, const char *text) {
