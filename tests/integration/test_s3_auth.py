@@ -126,6 +126,17 @@ def test_header_that_is_not_signed(raw):
     assert answer.xml.findtext("HeadersNotSigned") == "x-amz-meta-a"
 
 
+@pytest.mark.parametrize("more", [125, 126, 127, 130, 300])
+def test_header_that_is_not_signed_behind_many(raw, prefix, more):
+    """A presigned PUT must not become a copy of another object, however many headers come first."""
+    raw.request("PUT", prefix + "secret", body=b"secret")
+    path, query = raw.presign("PUT", prefix + "mine")
+    headers = {"host": raw.host, **{f"x{n}": "" for n in range(more)},
+               "x-amz-copy-source": f"/igtcloud/{prefix}secret"}
+    assert raw.send("PUT", path, query, headers, b"").status in (400, 403)
+    assert raw.request("GET", prefix + "mine").code == "NoSuchKey"
+
+
 def test_host_must_be_signed(raw):
     answer = raw.request("GET", "x", unsigned={"host"})
     assert (answer.status, answer.code) == (403, "AccessDenied")
