@@ -384,6 +384,9 @@ enum { PRIORITY_ERROR = 3, PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5, PRIORITY_I
 void complain_at(int priority, igt_status code, const char *fmt, ...) IGT_PRINTF(3, 4);
 /* Prints "igtcloud: ..." on stderr, even with --quiet. code is that of the JSON form. */
 void complain(igt_status code, const char *fmt, ...) IGT_PRINTF(2, 3);
+/* The same where something could not be written, which errno's number says: adds what to do about a
+ * full disk. */
+void complain_io(int os_error, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Errors are kept in into instead of being printed, until it is called with NULL. */
 void hold_errors(held_errors *into);
 /* Errors become JSON lines on standard error, as with --json. */
@@ -405,7 +408,8 @@ const char *file_option(const char *value);
 bool file_exists(const char *path); /* else errno says why not */
 /* Of a file that a program renames once it is complete. */
 bool is_partial_name(const char *name);
-/* append: keeps the existing content; otherwise it is truncated. */
+/* append: keeps the existing content; otherwise it is truncated. NULL: *why, and errno where
+ * the system refuses. */
 FILE *open_output(const char *path, bool append, const char **why);
 /* Whether writing to standard output has failed. Called after what was written, it remembers why.
  */

@@ -19,7 +19,7 @@ static int write_out(const char *data, size_t n) {
     if (done < 0 && reader_is_gone())
       return EXIT_FAILED; /* main ends it as by the pipe */
     if (done < 0) {
-      complain(IGT_E_IO, "cannot write to standard output: %s", strerror(errno));
+      complain_io(errno, "cannot write to standard output: %s", strerror(errno));
       return EXIT_FAILED;
     }
     data += done;

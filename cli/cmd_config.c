@@ -339,7 +339,7 @@ static bool replace_file(const char *path, edit *e) {
   if (!ok && fd >= 0)
     (void)igt__os_unlink(temporary);
   if (!ok)
-    complain(IGT_E_IO, "cannot write '%s': %s", path, strerror(why));
+    complain_io(why, "cannot write '%s': %s", path, strerror(why));
   return ok;
 }
 
@@ -357,7 +357,7 @@ static int change(const settings *s, edit *e) {
     config_free(&c);
   }
   if (!make_folder(path)) {
-    complain(IGT_E_IO, "cannot create the folder of '%s': %s", path, strerror(errno));
+    complain_io(errno, "cannot create the folder of '%s': %s", path, strerror(errno));
     return EXIT_FAILED;
   }
   resolved = igt__os_real_path(path); /* a link stays a link */

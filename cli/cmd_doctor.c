@@ -378,7 +378,7 @@ static bool open_bundle(doctor *d, const char *path, int *file) {
     return (*file = create_bundle(path)) >= 0;
   d->output = os_divert_output();
   if (d->output < 0)
-    complain(IGT_E_IO, "cannot write the bundle to standard output: %s", strerror(errno));
+    complain_io(errno, "cannot write the bundle to standard output: %s", strerror(errno));
   return d->output >= 0;
 }
 

@@ -146,7 +146,7 @@ static FILE *open_out(const char *path, const settings *s) {
     }
   FILE *file = open_output(path, false, &why);
   if (!file)
-    complain(IGT_E_IO, "cannot write '%s': %s", path, why);
+    complain_io(errno, "cannot write '%s': %s", path, why);
   return file;
 }
 

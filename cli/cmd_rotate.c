@@ -207,7 +207,7 @@ static int swap(const rotation *r) {
   }
   if (igt__os_rename(r->fresh, r->path) == 0)
     return EXIT_DONE;
-  complain(IGT_E_IO, "cannot replace '%s': %s", r->path, strerror(errno));
+  complain_io(errno, "cannot replace '%s': %s", r->path, strerror(errno));
   take_back(r);
   return EXIT_FAILED;
 }

@@ -330,8 +330,8 @@ static int write_to_output(const doctor *d) {
   errno = 0;
   if (write_archive(d->output, d))
     return EXIT_DONE;
-  complain(IGT_E_IO, "cannot write the bundle to standard output: %s",
-           strerror(errno ? errno : ENOMEM));
+  complain_io(errno ? errno : ENOMEM, "cannot write the bundle to standard output: %s",
+              strerror(errno ? errno : ENOMEM));
   return EXIT_FAILED;
 }
 
@@ -339,8 +339,8 @@ int create_bundle(const char *path) {
   int fd = igt__os_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 
   if (fd < 0)
-    complain(IGT_E_IO, "cannot create the bundle '%s': %s%s", path, strerror(errno),
-             errno == EEXIST ? "; name another file, or delete that one first" : "");
+    complain_io(errno, "cannot create the bundle '%s': %s%s", path, strerror(errno),
+                errno == EEXIST ? "; name another file, or delete that one first" : "");
   return fd;
 }
 
@@ -360,7 +360,7 @@ int write_bundle(doctor *d, const char *path, int fd) {
     why = errno; /* some file systems report a failed write only now */
   if (why) {
     (void)igt__os_unlink(path);
-    complain(IGT_E_IO, "cannot write the bundle '%s': %s", path, strerror(why));
+    complain_io(why, "cannot write the bundle '%s': %s", path, strerror(why));
     return EXIT_FAILED;
   }
   message(d->s, "%s: for a support ticket; look through it first (tar xf)", path);

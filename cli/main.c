@@ -61,7 +61,7 @@ static int finish(int status) {
   if (failed && caught_signal()) /* output was abandoned because of the signal */
     return 128 + caught_signal();
   if (failed)
-    complain(IGT_E_IO, "cannot write to standard output: %s", strerror(why));
+    complain_io(why, "cannot write to standard output: %s", strerror(why));
   return failed && status == EXIT_DONE ? EXIT_FAILED : status;
 }
 

@@ -149,8 +149,8 @@ static void print_json_error(const char *kind, igt_status status, const char *hi
 }
 
 /* What those who read no hints are told as well, unless the message does. */
-static const char *advice_of(const igt_error *err) {
-  bool lacks = err->status == IGT_E_NO_SPACE && !strstr(err->text, "free some space");
+static const char *advice_of(igt_status status, const char *text) {
+  bool lacks = status == IGT_E_NO_SPACE && !strstr(text, "free some space");
 
   return lacks ? "; free some space, then run the same command again" : "";
 }
@@ -163,9 +163,10 @@ int fail(const igt_error *err) {
   if (json_errors && !has_left && !reader_is_gone())
     print_json_error("error", err->status, hint_of(err->status), text, err);
   else if (*err->request_id)
-    complain(err->status, "%s (request %s)%s", text, err->request_id, advice_of(err));
+    complain(err->status, "%s (request %s)%s", text, err->request_id,
+             advice_of(err->status, err->text));
   else
-    complain(err->status, "%s%s", text, advice_of(err));
+    complain(err->status, "%s%s", text, advice_of(err->status, err->text));
   if (err->status == IGT_E_LOGIN && is_from_keyring())
     complain_at(PRIORITY_WARNING, IGT_OK,
                 "the password came from the keyring; igtcloud logout --forget removes it");
@@ -187,7 +188,8 @@ static void complain_args(int priority, igt_status code, const char *fmt, va_lis
   if (holder)
     hold(text + strlen(name));
   else if (json_errors && !has_left)
-    print_json_error(is_error ? "error" : "warning", code, NULL, text + strlen(name), NULL);
+    print_json_error(is_error ? "error" : "warning", code,
+                     code == IGT_E_NO_SPACE ? hint_of(code) : NULL, text + strlen(name), NULL);
   else
     say(priority, text);
 }
@@ -198,6 +200,17 @@ void complain(igt_status code, const char *fmt, ...) {
   va_start(args, fmt);
   complain_args(PRIORITY_ERROR, code, fmt, args);
   va_end(args);
+}
+
+void complain_io(int os_error, const char *fmt, ...) {
+  igt_status status = os_error == ENOSPC || os_error == EDQUOT ? IGT_E_NO_SPACE : IGT_E_IO;
+  char text[2048];
+  va_list args;
+
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  complain(status, "%s%s", text, json_errors && !has_left ? "" : advice_of(status, text));
 }
 
 void complain_at(int priority, igt_status code, const char *fmt, ...) {
@@ -316,7 +329,7 @@ void open_log(settings *s) {
   if (s->log_file) {
     out = open_output(s->log_file, true, &why);
     if (!out) {
-      complain(IGT_E_IO, "cannot write to the log file '%s': %s", s->log_file, why);
+      complain_io(errno, "cannot write to the log file '%s': %s", s->log_file, why);
       exit(EXIT_FAILED);
     }
     log_file = out;

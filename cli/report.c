@@ -256,7 +256,7 @@ static bool open_outputs(report *r) {
 
   /* --json already writes these lines to standard output. */
   if (to && !(r->s->json && strcmp(to, "-") == 0) && !(r->file = open_output(to, false, &why))) {
-    complain(IGT_E_IO, "cannot write the report '%s': %s", to, why);
+    complain_io(errno, "cannot write the report '%s': %s", to, why);
     return false;
   }
   if (open_plan(r))
@@ -474,8 +474,8 @@ static bool close_report(report *r) {
   note_failure(r); /* of the summary */
   if (close_output(r->file))
     return true;
-  complain(IGT_E_IO, "cannot write the report '%s': %s", r->s->report,
-           strerror(r->why ? r->why : errno));
+  complain_io(r->why ? r->why : errno, "cannot write the report '%s': %s", r->s->report,
+              strerror(r->why ? r->why : errno));
   return false;
 }
 

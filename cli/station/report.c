@@ -51,7 +51,7 @@ bool station_open_report(station *st, const settings *s) {
     return true;
   file = open_output(s->report, true, &why);
   if (!file) {
-    complain(IGT_E_IO, "cannot write the report '%s': %s", s->report, why);
+    complain_io(errno, "cannot write the report '%s': %s", s->report, why);
     return false;
   }
   if (st->report)

@@ -97,7 +97,7 @@ static bool is_same_disk(const watched *w, const char *folder) {
   if (is_foreign_link(w, folder))
     return false;
   if (igt__os_mkdir(folder, 0700) != 0 && errno != EEXIST) {
-    complain(IGT_E_IO, "cannot create the folder '%s': %s", folder, strerror(errno));
+    complain_io(errno, "cannot create the folder '%s': %s", folder, strerror(errno));
     return false;
   }
   if (igt__os_stat(w->path, &here) != 0 || igt__os_stat(folder, &there) != 0 ||

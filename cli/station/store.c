@@ -360,7 +360,7 @@ static bool make_folder(const watched *w) {
 
   (void)snprintf(path, sizeof path, "%s/" FOLDER, w->path);
   if (igt__os_mkdir(path, 0700) != 0 && errno != EEXIST) {
-    complain(IGT_E_IO, "cannot keep the station's state in '%s': %s", path, strerror(errno));
+    complain_io(errno, "cannot keep the station's state in '%s': %s", path, strerror(errno));
     return false;
   }
   if (igt__os_lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
@@ -373,7 +373,7 @@ static bool make_folder(const watched *w) {
 static bool lock_folder(watched *w) {
   w->lock = open_own(w, "lock", O_RDWR | O_CREAT);
   if (w->lock < 0) {
-    complain(IGT_E_IO, "cannot lock the folder '%s': %s", w->path, strerror(errno));
+    complain_io(errno, "cannot lock the folder '%s': %s", w->path, strerror(errno));
     return false;
   }
   if (igt__os_lock_byte(w->lock, 0, false) == 0)
@@ -381,7 +381,7 @@ static bool lock_folder(watched *w) {
   if (errno == EAGAIN || errno == EACCES)
     complain(IGT_E_LOCKED, "another station watches the folder '%s'", w->path);
   else
-    complain(IGT_E_IO, "cannot lock the folder '%s': %s", w->path, strerror(errno));
+    complain_io(errno, "cannot lock the folder '%s': %s", w->path, strerror(errno));
   igt__os_close(w->lock);
   w->lock = -1;
   return false;

@@ -129,6 +129,8 @@ def test_what_to_do_about_a_full_disk(igtcloud, tmp_path, command):
                 pass
         err = igtcloud.run(*[word.format(small) for word in command], status=FAILED).err
         assert str(small) in err and "free some space, then run the same command again" in err, err
+        ends = [line for line in err.splitlines() if line.startswith("igtcloud: ")]
+        assert ends and all("free some space" in line for line in ends), err
 
 
 def test_largest_size_of_a_file(igtcloud, out):
@@ -150,7 +152,9 @@ def test_output_that_cannot_be_written(igtcloud, out, tmp_path):
         for arguments in (["download", "--json", out, "p"], ["csv", "-", "p"]):
             process = igtcloud.start(*arguments, stdout=full)
             _, err = process.communicate(timeout=60)
-            assert process.returncode == FAILED and b"cannot write" in err
+            assert process.returncode == FAILED and b"cannot write to standard output: No space left" in err
+            assert b"IGT_E_NO_SPACE" in err or b"free some space, then run the same command again" in err, err
+            assert (b'"hint":"free some space' in err) == ("--json" in arguments), err
     for option in ("--report", "--log-file"):
         done = igtcloud.run("download", "--debug", option, "/dev/full", out, "p", status=FAILED)
         assert "cannot write" in done.err

@@ -198,6 +198,7 @@ FILE *open_output(const char *path, bool append, const char **why) {
       O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | (append ? O_APPEND : 0);
   int own = descriptor_of(path), fd;
 
+  errno = 0;
   *why = NULL;
   if (strcmp(path, "-") == 0)
     return stdout;

@@ -146,6 +146,7 @@ FILE *open_output(const char *path, bool append, const char **why) {
   int own = descriptor_of(path), fd;
   igt__stat st;
 
+  errno = 0;
   *why = NULL;
   if (strcmp(path, "-") == 0)
     return stdout;
