@@ -28,7 +28,8 @@ SEED = {"users": USERS, "projects": [{"name": "p", "projectTypeName": "EPD", "in
     {"name": "i", "studies": [{"name": "s", "files": [{"path": "a.txt", "text": "a"}]}]},
     {"name": "two", "studies": [{"name": "s", "files": [{"path": "a.txt", "text": "a"},
                                                         {"path": "b.bin", "size": 9 * 1024 * 1024}]}]},
-    {"name": "many", "generate": {"studies": 300, "files": 1, "size": 10}}]}]}
+    {"name": "many", "generate": {"studies": 300, "files": 1, "size": 10}}]},
+    {"name": "empty", "projectTypeName": "EPD", "institutes": [{"name": "i"}]}]}
 MIB = 1024 * 1024
 
 
@@ -418,6 +419,33 @@ def test_a_study_of_another_institute_in_the_list(odd, igtcloud, tmp_path):
         done = igtcloud.run(*command, status=status)
         assert done.status and "a study of another institute: 'stray'" in done.err, done.err
     assert [p.name for p in (tmp_path / "out/i").iterdir()] == ["s"]
+
+
+@pytest.mark.parametrize("respond", [
+    lambda kept: {"files": kept}, lambda kept: {}, lambda kept: {"files": None}, lambda kept: {"files": []}])
+def test_a_file_that_is_not_registered(odd, igtcloud, tmp_path, respond):
+    """Although the status is 200. Stored, it would never be listed."""
+    made, name = tmp_path / "in", f"new{uuid.uuid4()}"
+    for file in "abcdefg":
+        (made / "i" / name).mkdir(parents=True, exist_ok=True)
+        (made / "i" / name / f"{file}.txt").write_text(file)
+
+    def answer(request):
+        if request.method != "POST" or not request.plain.endswith("/files"):
+            return None
+        kept = [f for f in json.loads(request.body) if not f["key"].endswith("/e.txt")]
+        request.body = json.dumps(kept).encode()
+        request.headers.replace_header("Content-Length", str(len(request.body)))
+        return None if kept else Reply(200, respond([]))
+
+    def change(request, reply):
+        if request.method == "POST" and request.plain.endswith("/files") and reply.status == 200:
+            reply.json = respond(reply.json["files"])
+    odd.answer, odd.change = answer, change
+    done = igtcloud.run("upload", "--json", made, "empty", "i", status=SOME_FAILED)
+    failed = [i for i in done.items if i["kind"] == "file" and i["result"] == "failed"]
+    assert [i["key"].rpartition("/")[2] for i in failed] == ["e.txt"] and "does not list it" in str(failed)
+    assert len([i for i in done.items if i["kind"] == "file"]) == 7
 
 
 def test_another_study_than_the_requested_one(odd, igtcloud, tmp_path):

@@ -18,6 +18,45 @@ static void clear_batch(plan *p) {
   igt__arena_reset(p->arena);
 }
 
+/* Whether the response has the key; *at: where the search begins, as most keep the order. */
+static bool has_key(const igt_files *response, const char *key, size_t *at) {
+  size_t n = response && response->files.is == IGT_SET ? response->files.count : 0;
+
+  for (size_t i = 0; i < n; i++) {
+    const igt_file *file = response->files.v[(*at + i) % n];
+    if (file && strcmp(igt__text_of(&file->key), key) == 0) {
+      *at += i + 1;
+      return true;
+    }
+  }
+  return false;
+}
+
+static size_t count_missing(const igt_files *response, const igt_file *const *body, size_t n) {
+  size_t missing = 0, at = 0;
+
+  for (size_t i = 0; i < n; i++)
+    missing += !has_key(response, body[i]->key.v, &at);
+  return missing;
+}
+
+/* A file that the cloud did not register is stored, but never listed. The status has the batch
+ * halved, so that such a file fails alone. */
+static igt_status see_registered(plan *p, const igt_files *response, const igt_file *const *body,
+                                 size_t n, igt_error *err) {
+  igt_status status;
+
+  if (count_missing(response, body, n) == 0)
+    return IGT_OK;
+  status = igt__upload_load_existing(p, err);
+  for (size_t i = 0; i < n && status == IGT_OK; i++)
+    if (!igt__fingerprints_has(p->there, body[i]->key.v))
+      status = igt__fail(err, IGT_E_NOT_FOUND,
+                         "the cloud reported that the file was registered, but does not list it, "
+                         "so it was not sent");
+  return status;
+}
+
 /* Registers those of count files of the batch, starting at first, that the cloud does not have. */
 static igt_status register_files(plan *p, size_t first, size_t count, igt_error *err) {
   const igt_file *body[BATCH];
@@ -36,6 +75,8 @@ static igt_status register_files(plan *p, size_t first, size_t count, igt_error 
   else
     status = igt_register_project_files(p->u->run.client, igt__text_of(&p->u->found.project->id),
                                         NULL, body, n, &response, err);
+  if (status == IGT_OK)
+    status = see_registered(p, response, body, n, err);
   igt_model_free(response ? &response->model : NULL);
   return status;
 }
