@@ -448,6 +448,16 @@ def test_a_file_that_is_not_registered(odd, igtcloud, tmp_path, respond):
     assert len([i for i in done.items if i["kind"] == "file"]) == 7
 
 
+@pytest.mark.parametrize("where", ["p/i/s/files", "p/files"])
+def test_a_file_that_cp_cannot_register(odd, igtcloud, tmp_path, where):
+    def answer(request):
+        return Reply(200, {"files": []}) if request.method == "POST" and request.plain.endswith("/files") else None
+    odd.answer = answer
+    (tmp_path / "new.txt").write_text("new")
+    done = igtcloud.run("cp", tmp_path / "new.txt", f"igt:{where}/new.txt", status=None)
+    assert done.status and "does not list it" in done.err, done
+
+
 def test_another_study_than_the_requested_one(odd, igtcloud, tmp_path):
     """The list breaks off until the studies are requested one by one."""
     def change(request, reply):

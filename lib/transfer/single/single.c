@@ -11,6 +11,7 @@
 #include "base/os/os.h"
 #include "base/path.h"
 #include "base/sized.h"
+#include "cloud/registration.h"
 #include "transfer/download/durable.h"
 #include "transfer/download/fetch.h"
 #include "transfer/engine/plan.h"
@@ -337,22 +338,38 @@ static igt_status take_content(content *c, const igt_file_source *source, bool f
   return IGT_OK;
 }
 
+static igt_status is_listed(igt_node *in, const char *key, igt_error *err) {
+  igt_model *file = NULL;
+  igt_status status = igt__child_by_id(in, IGT_NODE_FILE, key, &file, err);
+
+  igt_model_free(file);
+  return status;
+}
+
 /* Registers the key, unless the cloud has it: a second registration is a second file. */
 static igt_status register_file(igt_node *in, const char *key, uint64_t size, igt_error *err) {
   const igt_file *list[1];
   igt_file body = {0};
-  igt_model *old = NULL;
-  igt_status status = igt__child_by_id(in, IGT_NODE_FILE, key, &old, err);
+  igt_files *response = NULL;
+  igt_status status = is_listed(in, key, err);
+  size_t at = 0;
+  bool registered;
 
-  igt_model_free(old);
   if (status != IGT_E_NOT_FOUND)
     return status;
   body.key = (igt_string_field){IGT_SET, key};
   body.file_size = (igt_integer_field){IGT_SET, (int64_t)size};
   list[0] = &body;
-  if (in->kind == IGT_NODE_PROJECT)
-    return igt_register_project_files(in->client, in->id, NULL, list, 1, NULL, err);
-  return igt_register_study_files(in->client, in->parent->id, in->id, NULL, list, 1, NULL, err);
+  status = in->kind == IGT_NODE_PROJECT
+               ? igt_register_project_files(in->client, in->id, NULL, list, 1, &response, err)
+               : igt_register_study_files(in->client, in->parent->id, in->id, NULL, list, 1,
+                                          &response, err);
+  registered = igt__registration_has(response, key, &at);
+  igt_model_free(response ? &response->model : NULL);
+  if (status != IGT_OK || registered)
+    return status;
+  status = is_listed(in, key, err);
+  return status == IGT_E_NOT_FOUND ? igt__fail_unregistered(err) : status;
 }
 
 static igt_status send(single *s, const igt__object *object, igt_node *in, bool complete,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cloud/registration.h"
 #include "model/model.h"
 #include "transfer/upload/create.h"
 #include "transfer/upload/plan_internal.h"
@@ -18,25 +19,11 @@ static void clear_batch(plan *p) {
   igt__arena_reset(p->arena);
 }
 
-/* Whether the response has the key; *at: where the search begins, as most keep the order. */
-static bool has_key(const igt_files *response, const char *key, size_t *at) {
-  size_t n = response && response->files.is == IGT_SET ? response->files.count : 0;
-
-  for (size_t i = 0; i < n; i++) {
-    const igt_file *file = response->files.v[(*at + i) % n];
-    if (file && strcmp(igt__text_of(&file->key), key) == 0) {
-      *at += i + 1;
-      return true;
-    }
-  }
-  return false;
-}
-
 static size_t count_missing(const igt_files *response, const igt_file *const *body, size_t n) {
   size_t missing = 0, at = 0;
 
   for (size_t i = 0; i < n; i++)
-    missing += !has_key(response, body[i]->key.v, &at);
+    missing += !igt__registration_has(response, body[i]->key.v, &at);
   return missing;
 }
 
@@ -51,9 +38,7 @@ static igt_status see_registered(plan *p, const igt_files *response, const igt_f
   status = igt__upload_load_existing(p, err);
   for (size_t i = 0; i < n && status == IGT_OK; i++)
     if (!igt__fingerprints_has(p->there, body[i]->key.v))
-      status = igt__fail(err, IGT_E_NOT_FOUND,
-                         "the cloud reported that the file was registered, but does not list it, "
-                         "so it was not sent");
+      status = igt__fail_unregistered(err);
   return status;
 }
 
