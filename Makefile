@@ -19,6 +19,8 @@ deps: ; @scripts/install-deps build test deb
 quick: ; @$(CHECK) --quick
 check: deps ; @$(CHECK)
 check-all: deps ; @scripts/install-deps static static-test docs && { scripts/install-deps windows windows-test || true; } && $(CHECK) --all
+# Those stages of check-all alone, without packages for the programs in one file and for Windows.
+check-more: deps ; @scripts/install-deps docs && $(CHECK) $(STAGES)
 check-long: deps ; @scripts/install-deps static static-test docs long && { scripts/install-deps windows windows-test || true; } && $(CHECK) --long
 check-static: deps ; @scripts/install-deps static && $(CHECK) static
 check-windows: deps all windows ; @scripts/install-deps windows-test && scripts/check-windows $(if $(JOBS),--jobs $(JOBS))
@@ -68,4 +70,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all windows demo deps quick check check-all check-long check-static check-windows coverage fuzz install uninstall deb wheel docs standalone release generate format clean
+.PHONY: all windows demo deps quick check check-all check-more check-long check-static check-windows coverage fuzz install uninstall deb wheel docs standalone release generate format clean
