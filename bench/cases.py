@@ -4,7 +4,7 @@
 import dataclasses
 
 KIB, MIB = 1024, 1024 * 1024
-LATENCY = 50  # ms, on every answer of the far cases
+LATENCY = 50  # ms, on every response of the latency cases
 CUT = dict(up=1e6, down=1e6, delay=20, cut=15)
 LIFE = dict(up=250e3, down=250e3, delay=20, life=60)
 FAST = dict(up=8e6, down=8e6, delay=20)
@@ -26,7 +26,7 @@ class Case:
     link: dict = dataclasses.field(default_factory=dict)  # a bad one before the sandbox: BadLink's
     kill: float = 0      # SIGKILL so many seconds after each start, until a run gets to its end
     calls: int = 0       # python-calls
-    most: float = 0      # asked: at most so many times size / rate, or (kill) so many runs
+    most: float = 0      # target: at most so many times size / rate, or (kill) so many runs
 
     @property
     def count(self):
@@ -59,10 +59,10 @@ ALL = [
     Case("small-down", "down", 200, 100, 16 * KIB, what="20,000 files of 16 KiB in 200 studies"),
     Case("small-up", "up", 200, 100, 16 * KIB, rounds=3,
          what="20,000 files of 16 KiB in 200 studies"),
-    Case("far-down", "down", 50, 40, 32 * KIB, LATENCY, rounds=3,
-         what="2,000 files of 32 KiB in 50 studies, each answer 50 ms late"),
-    Case("far-up", "up", 50, 40, 32 * KIB, LATENCY, rounds=3,
-         what="2,000 files of 32 KiB in 50 studies, each answer 50 ms late"),
+    Case("latency-down", "down", 50, 40, 32 * KIB, LATENCY, rounds=3,
+         what="2,000 files of 32 KiB in 50 studies, each response 50 ms late"),
+    Case("latency-up", "up", 50, 40, 32 * KIB, LATENCY, rounds=3,
+         what="2,000 files of 32 KiB in 50 studies, each response 50 ms late"),
     Case("tls-down-large", "down", 4, 1, 256 * MIB, tls=True, rounds=3,
          what="4 files of 256 MiB over https"),
     Case("tls-down-small", "down", 40, 100, 16 * KIB, tls=True, rounds=3,
@@ -96,7 +96,7 @@ ALL = [
          what="a file of 60 MiB at 8 MB/s by runs that are killed after 2 s each"),
     Case("csv", "csv", 100000, rounds=3, what="a list of 100,000 studies"),
     Case("csv-files", "csv-files", 2000, 1, 1000, LATENCY, rounds=3,
-         what="the files of 2,000 studies, each answer 50 ms late"),
+         what="the files of 2,000 studies, each response 50 ms late"),
     Case("plan", "plan", 100, 10000, 16 * KIB, rounds=1,
          what="what to do with 1,000,000 files in 100 studies (--dry-run), for its memory"),
     Case("plan-studies", "plan", 10000, 100, 16 * KIB, rounds=1,
@@ -105,7 +105,7 @@ ALL = [
          what="what to do with 10,000 files in 100 studies (--dry-run), for its memory"),
     Case("python-list", "python-list", 20000, rounds=3, what="a script that lists 20,000 studies and looks at each"),
     Case("python-down", "python-download", 50, 40, 32 * KIB, LATENCY, rounds=3,
-         what="a script's 32 threads download 2,000 files of 32 KiB, each answer 50 ms late"),
+         what="a script's 32 threads download 2,000 files of 32 KiB, each response 50 ms late"),
     Case("python-read", "python-read", big=512 * MIB, rounds=3, what="a file of 512 MiB, read in order and written"),
     Case("python-calls", "python-calls", calls=2000, rounds=3, what="2,000 small requests in turn: get_project()"),
     Case("start", "start", rounds=50, what="igtcloud version, igtcloud --help"),

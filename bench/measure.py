@@ -34,7 +34,7 @@ class Run:
     memory: float   # peak resident MiB of its largest process
     server: float   # processor time of the sandbox, and of what stands before it, meanwhile
     requests: int = 0
-    pace: tuple = ()  # far: connections on average, seconds from the first to the last, at the end
+    pace: tuple = ()  # latency: connections on average, seconds from the first to the last, at the end
     runs: int = 1     # kill: the one that got to its end, and those before it
     others: float = 0.0  # one-study-slow: when the last file of the other studies was there
 

@@ -7,7 +7,7 @@ import platform
 import re
 import statistics
 
-import asked
+import targets
 import cases
 import terminator
 
@@ -20,7 +20,7 @@ def cell(value, unit=""):
     return f"{value:.{4 if value < 0.1 else 3 if value < 1 else 2}f}{unit}"
 
 
-def far_notes(case, own):
+def latency_notes(case, own):
     """A file costs one round trip to S3 where it counts, so connections ÷ latency files a second are
     the most. Connections: what lib/transfer/engine/pace.c had come to, on average from the first request
     to the last."""
@@ -35,16 +35,16 @@ def far_notes(case, own):
         notes.append(f"{average:.1f} connections on average, {end} at the end. In the {seconds:.2f} s from "
                      f"the first request to S3 to the last, what the connections allow (connections "
                      f"÷ ({case.latency} ms × 1 round trip a file)) is {most:,.0f} files: "
-                     f"{100 * files / most:.0f} % was reached (asked: 85 %).")
+                     f"{100 * files / most:.0f} % was reached (target: 85 %).")
     return notes
 
 
 def link_notes(case, own):
     if case.kill:
-        return [f"igtcloud: {own[0].runs} runs (asked: at most {case.most:g})."]
+        return [f"igtcloud: {own[0].runs} runs (target: at most {case.most:g})."]
     times = median(own, "wall") / case.shortest
-    asked_for = f" (asked: at most {case.most:g})" if case.most else ""
-    return [f"igtcloud: {times:.2f} × size ÷ rate, which is {case.shortest:.0f} s{asked_for}."]
+    bound_text = f" (target: at most {case.most:g})" if case.most else ""
+    return [f"igtcloud: {times:.2f} × size ÷ rate, which is {case.shortest:.0f} s{bound_text}."]
 
 
 class Result:
@@ -70,12 +70,12 @@ class Result:
         case, notes = self.case, []
         own = self.runs.get("igtcloud")
         if own and case.latency and case.kind in ("down", "up"):
-            notes += far_notes(case, own)
+            notes += latency_notes(case, own)
         if own and case.kind == "csv-files":
-            bound = asked.csv_files_bound(case)
+            bound = targets.csv_files_bound(case)
             notes.append(f"The bound is {bound:.2f} s: {case.studies} studies × {case.latency} ms ÷ "
-                         f"{asked.CSV_CONNECTIONS} connections; igtcloud took "
-                         f"{median(own, 'wall') / bound:.2f} × of it (asked: 1.3).")
+                         f"{targets.CSV_CONNECTIONS} connections; igtcloud took "
+                         f"{median(own, 'wall') / bound:.2f} × of it (target: 1.3).")
         curl = self.runs.get("curl")
         if own and curl and case.kind == "csv":
             bound = 1.5 * median(curl, "wall") + 1
@@ -155,6 +155,6 @@ def write(path, results, selected, versions):
              "Each case has the date of its run. Ratios are to igtcloud in the same run; above 1 is slower, or costs",
              "more. How it is measured: [README.md](README.md).", "",
              "| tool | version | settings |", "|---|---|---|", *rows.values()]
-    summary = asked.table({n: old[n] for n in order})
+    summary = targets.table({n: old[n] for n in order})
     path.write_text("\n".join(lines) + "\n\n" + "\n".join([*([summary] if summary else []),
                                                           *(old[n] for n in order)]))

@@ -25,7 +25,7 @@ SCRIPT = pathlib.Path(__file__).resolve().parent / "python_client.py"
 class Tool:
     name = ""
     settings = ""         # of it, for the table
-    takes_latency = True  # worth running where each answer is late
+    takes_latency = True  # worth running where each response is late
     cases = ()            # if it is for some alone
 
     def available(self):
@@ -96,7 +96,7 @@ class Igtcloud(Tool):
 class Static(Igtcloud):
     """The program of `make standalone`, with a C library and an allocator of its own, beside the
     dynamic one; in the cases that tell the two apart."""
-    cases = ("start", "small-down", "large-down", "far-down")
+    cases = ("start", "small-down", "large-down", "latency-down")
 
     def __init__(self):
         made = sorted(ROOT.glob(f"build-standalone/igtcloud-*-linux-{os.uname().machine}"), key=os.path.getmtime)

@@ -98,11 +98,11 @@ def test_reference(tmp_path):
 def test_what_was_reached(tmp_path):
     out = tmp_path / "results.md"
     done = bench("--quick", "--quiet", "--tools", "igtcloud,curl", "--dir", tmp_path, "--output", out,
-                 "far-down", "csv-files", "plan-10k")
+                 "latency-down", "csv-files", "plan-10k")
     assert done.returncode == 0, done.stderr
     text = out.read_text()
     assert "connections on average" in text and "The bound is" in text
-    rows = [line for line in text.splitlines() if line.startswith("| far-down | 85 %")]
+    rows = [line for line in text.splitlines() if line.startswith("| latency-down | 85 %")]
     assert len(rows) == 1 and " % |" in rows[0]
     assert "| memory |" in text
 

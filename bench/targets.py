@@ -37,9 +37,9 @@ class Section:
         return float(found[1]) if found else None
 
 
-def _row(name, asked, measured, reached):
+def _row(name, target, measured, reached):
     """reached None: there is nothing to go by."""
-    return f"| {name} | {asked} | {measured} | {'?' if reached is None else 'yes' if reached else 'no'} |"
+    return f"| {name} | {target} | {measured} | {'?' if reached is None else 'yes' if reached else 'no'} |"
 
 
 def _faster(case, s):
@@ -96,7 +96,7 @@ def _small_up(case, s):
     yield from _times(case, s, "reference", 10)
 
 
-def _far(case, s):
+def _latency(case, s):
     if not s.own:
         return
     reached = s.noted(r"files: ([0-9.]+) % was reached")
@@ -204,8 +204,9 @@ def _python_calls(case, s):
 
 ROWS = {"python-list": _python_list, "python-down": _python_down, "python-read": _python_read,
         "python-calls": _python_calls, "large-down": _large_down, "large-up": _faster, "slices-down": _faster,
-        "slices-up": _faster, "small-down": _small_down, "small-up": _small_up, "far-down": _far,
-        "far-up": _far, "again-down": _again, "again-up": _again, "again-slices-down": _again, "again-slices-up": _again,
+        "slices-up": _faster, "small-down": _small_down, "small-up": _small_up, "latency-down": _latency,
+        "latency-up": _latency, "again-down": _again, "again-up": _again, "again-slices-down": _again,
+        "again-slices-up": _again,
         "one-study-slow": _one_study_slow, "csv": _csv, "csv-files": _csv_files, "start": _start,
         "tls-down-large": _faster, "tls-down-small": _faster, "tls-up-large": _faster,
         "tls-up-small": _faster,
