@@ -53,7 +53,7 @@ def member(name, taken, place):
     if c_name in KEYWORDS or c_name in taken:
         c_name += '_'
     if c_name in taken:
-        raise SpecError(place, f'two things would be called {c_name} in C')
+        raise SpecError(place, f'two members would be called {c_name} in C')
     return c_name
 
 
@@ -78,11 +78,11 @@ def library_names():
 
 
 def unique(pairs):
-    """Of JSON: a name that stands twice would be left out in silence."""
+    """Of JSON: of a name that appears twice, all values but one would silently be lost."""
     found = {}
     for key, value in pairs:
         if key in found:
-            raise SpecError(key, 'this name stands twice in one object')
+            raise SpecError(key, 'this name appears twice in one object')
         found[key] = value
     return found
 
@@ -196,7 +196,7 @@ class Api:
                 spec = json.load(file, object_pairs_hook=unique)
             except SpecError as error:
                 raise SpecError(name, str(error)) from error
-                json.dumps(spec, ensure_ascii=False).encode()  # half a surrogate pair is no text
+                json.dumps(spec, ensure_ascii=False).encode()  # half a surrogate pair is not text
             except (ValueError, RecursionError) as error:
                 raise SpecError(name, f'this is not JSON: {error}') from error
         definitions = f'{name}/definitions'
@@ -206,7 +206,7 @@ class Api:
                           'schemes', 'securityDefinitions', 'security', 'definitions',
                           'responses', 'parameters'}, name)
         if spec.get('swagger') != '2.0':
-            raise SpecError(f'{name}/swagger', 'only Swagger 2.0 and OpenAPI 3 are known')
+            raise SpecError(f'{name}/swagger', 'only Swagger 2.0 and OpenAPI 3 are supported')
         for model, node in take(spec, 'definitions', dict, name).items():
             self.add_definition(model, node, f'{definitions}/{model}')
         return name, spec
@@ -221,7 +221,7 @@ class Api:
             return
         known = self.aliases.get(name)
         if name in self.models or known and form_of(known[0]) != form_of(node):
-            raise SpecError(place, f'another description has another {name}')
+            raise SpecError(place, f'another description defines {name} differently')
         self.aliases[name] = (node, place)
 
     def add_model(self, name, node, place, c_name=None):
@@ -234,12 +234,12 @@ class Api:
             c_name += '_'
         model = Model(name, c_name, parent, parts, place)
         if known and known.form() != model.form():
-            raise SpecError(place, f'another description has another {name}: {known.place}')
+            raise SpecError(place, f'another description defines {name} differently: {known.place}')
         if name in self.aliases:
-            raise SpecError(place, f'another description has another {name}')
+            raise SpecError(place, f'another description defines {name} differently')
         for other in self.models.values():
             if other.c_name == model.c_name and other.name != name:
-                raise SpecError(place, f'{name} and {other.name} have one name in C')
+                raise SpecError(place, f'{name} and {other.name} have the same name in C')
         return self.models.setdefault(name, model)
 
     def parts(self, node, place):
@@ -269,7 +269,7 @@ class Api:
         take(node, 'properties', dict, place)
         for required in take(node, 'required', list, place):
             if not isinstance(required, str):
-                raise SpecError(f'{place}/required', 'names are expected')
+                raise SpecError(f'{place}/required', 'a list of names is expected')
         if not isinstance(node.get('discriminator', ''), str):
             raise SpecError(f'{place}/discriminator', 'a name is expected')
         return place, node
@@ -299,13 +299,13 @@ class Api:
         for ancestor in [model] + model.ancestors():
             names = [field.name for _, field in ancestor.line()]
             if ancestor.discriminator and ancestor.discriminator not in names:
-                raise SpecError(model.place, 'the discriminator is no property')
+                raise SpecError(model.place, 'the discriminator is not a property')
         names = [field.name for _, field in model.line()]
         if len(names) > MAX_FIELDS:
             raise SpecError(model.place, f'more than {MAX_FIELDS} fields')
         for name in model.required:
             if name not in names:
-                raise SpecError(f'{model.place}/required', f'{name} is no property')
+                raise SpecError(f'{model.place}/required', f'{name} is not a property')
 
     @staticmethod
     def check_loop(model):
@@ -337,7 +337,7 @@ class Api:
         known = {field.name: field for field in model.own} | inherited
         if name in known:  # said again
             if (known[name].kind, known[name].ref) != (kind, ref):
-                raise SpecError(model.place, f'{name} is inherited and has its own form')
+                raise SpecError(model.place, f'{name} is inherited, and redefined with another type')
             return
         c_name = member(name, taken, place)
         taken.add(c_name)
@@ -351,11 +351,11 @@ class Api:
     # ---- schemas ----
 
     def plain(self, node, place, depth=0):
-        """A schema that is no reference to another name of a schema, and its place: aliases are
+        """A schema that is not a reference to another name of a schema, and its place: aliases are
         followed, and allOf of one reference, as a way to write prose beside it, is undone."""
         check_keys(node, SCHEMA, place)
         if depth > MAX_DEPTH:
-            raise SpecError(place, 'references lead round in a circle')
+            raise SpecError(place, 'circular references')
         parts = node.get('allOf')
         if isinstance(parts, list) and len(parts) == 1 and 'properties' not in node:
             check_keys(node, {'allOf', 'readOnly', 'type'}, place)
@@ -386,13 +386,13 @@ class Api:
             return ('TIME' if node.get('format') == 'date-time' else 'STRING'), None
         known = {'integer': 'INTEGER', 'number': 'NUMBER', 'boolean': 'BOOLEAN', 'object': 'JSON'}
         if not isinstance(kind, str) or kind not in known:
-            raise SpecError(place + '/type', f'{json.dumps(kind)} is not known to the generator')
+            raise SpecError(place + '/type', f'{json.dumps(kind)} is not supported')
         return known[kind], None
 
     def list_kind(self, node, place, owner):
         """Lists of what has no list of its own are JSON text."""
         if 'items' not in node:
-            raise SpecError(place + '/items', 'an array must say of what')
+            raise SpecError(place + '/items', 'an array requires items')
         kind, ref = self.kind(node['items'], place + '/items', owner)
         return (kind + '_LIST', ref) if kind in ('STRING', 'INTEGER', 'MODEL') else ('JSON', None)
 
@@ -400,7 +400,7 @@ class Api:
         """A model for an object that has no name of its own."""
         name = '_'.join(owner)
         if name in self.models and self.models[name].place != place:
-            raise SpecError(place, f'there is another {name}: {self.models[name].place}')
+            raise SpecError(place, f'{name} is already defined: {self.models[name].place}')
         model = self.add_model(name, node, place, c_name)
         if isinstance(model.parent, str):
             model.parent = self.model(model.parent, place)
@@ -466,7 +466,7 @@ class Api:
         """x-c-name, else what names.json calls it, else its id."""
         named = take(node, 'x-c-name', str, place) or self.c_names.get(operation_id, '')
         if named and not re.fullmatch(r'[a-z][a-z0-9]*(_[a-z0-9]+)*', named):
-            raise SpecError(f'{place}/x-c-name', f'"{named}" is no name in C: words_of_small_letters')
+            raise SpecError(f'{place}/x-c-name', f'"{named}" is not a C name: use words_in_lower_case')
         return named or snake(operation_id)
 
     def read_operation(self, spec, node, how, place):
@@ -480,8 +480,8 @@ class Api:
                               method, path, place)
         if operation.c_name in self.operations:
             other = self.operations[operation.c_name]
-            raise SpecError(place, f'a second operation {operation.id}' if other.id == operation.id
-                            else f'{operation.id} and {other.id} have one name in C')
+            raise SpecError(place, f'the operation {operation.id} is already defined' if other.id == operation.id
+                            else f'{operation.id} and {other.id} have the same name in C')
         own = self.params_of(spec, node, place)
         names = {(param.get('name'), param.get('in')) for param, _ in own}
         every = [(p, at) for p, at in shared if (p.get('name'), p.get('in')) not in names] + own
@@ -502,13 +502,13 @@ class Api:
             self.read_body(operation, take(node, 'schema', dict, place), place + '/schema')
             return
         if where not in ('path', 'query', 'header'):
-            raise SpecError(place + '/in', f'{json.dumps(where)} is not known to the generator')
+            raise SpecError(place + '/in', f'{json.dumps(where)} is not supported')
         said = node.get('type')
         kind = {'string': 'STRING', 'integer': 'INTEGER', 'boolean': 'BOOLEAN', 'number': 'NUMBER',
                 'array': 'STRING_LIST'}.get(said) if isinstance(said, str) else None
         if not kind or (where == 'path' and kind not in ('STRING', 'INTEGER')) or \
                 (where == 'header' and kind == 'STRING_LIST'):
-            raise SpecError(place + '/type', f'{json.dumps(said)} is not known here')
+            raise SpecError(place + '/type', f'{json.dumps(said)} is not supported here')
         separator = self.separator(node, place) if kind == 'STRING_LIST' else ''
         param = Param(node, kind, member(node['name'], taken, place), separator)
         taken.add(param.c_name)
@@ -520,11 +520,11 @@ class Api:
     def separator(node, place):
         items = take(node, 'items', dict, place)
         if items.get('type') not in ('string', 'integer', 'number', 'boolean'):
-            raise SpecError(place + '/items', 'only lists of plain values are known here')
+            raise SpecError(place + '/items', 'only lists of plain values are supported here')
         how = node.get('collectionFormat', 'csv')
         if not isinstance(how, str) or how not in SEPARATORS:
             raise SpecError(place + '/collectionFormat',
-                            f'{json.dumps(how)} is not known to the generator')
+                            f'{json.dumps(how)} is not supported')
         return SEPARATORS[how]
 
     @staticmethod
@@ -533,14 +533,14 @@ class Api:
         in_path = re.findall(r'\{([^}]*)\}', operation.path)
         by_name = {param.name: param for param in operation.path_params}
         if sorted(in_path) != sorted(by_name):
-            raise SpecError(operation.place, 'its parameters are not those of its path')
+            raise SpecError(operation.place, 'its path parameters do not match its path')
         if len(in_path) > 32 or '?' in operation.path or '#' in operation.path:
-            raise SpecError(operation.place, 'this is no path')
+            raise SpecError(operation.place, 'this is not a path')
         operation.path_params = [by_name[name] for name in in_path]
 
     def read_body(self, operation, schema, place):
         if operation.body:
-            raise SpecError(place, 'a second body')
+            raise SpecError(place, 'more than one body')
         schema, place = self.plain(schema, place)
         if schema.get('type') == 'array':
             operation.body_is_list = True
@@ -551,7 +551,7 @@ class Api:
             operation.body = self.inline(schema, place, (operation.id, 'body'),
                                           operation.c_name + '_body')
         else:
-            raise SpecError(place, 'a body must be a model or a list of one')
+            raise SpecError(place, 'a body must be a model or a list of models')
 
     # ---- responses ----
 
@@ -566,7 +566,7 @@ class Api:
             if schema and form_of(schema) not in [form_of(form) for form, _ in forms]:
                 forms.append((schema, f'{place}/responses/{code}/schema'))
         if len(forms) > 1:
-            raise SpecError(place + '/responses', 'responses of several forms')
+            raise SpecError(place + '/responses', 'responses of several types')
         if not all(isinstance(kind, str) for kind in produces):
             raise SpecError(place + '/produces', 'media types are expected')
         is_file = bool(good and produces) and not any('json' in kind for kind in produces)
@@ -606,7 +606,7 @@ class Api:
         elif kind in ('string', 'integer', 'number', 'boolean', 'object'):
             operation.response = 'text' if kind == 'string' else 'raw'
         else:
-            raise SpecError(place, 'a response of this form is not known to the generator')
+            raise SpecError(place, 'this type of response is not supported')
 
     def read_list(self, operation, schema, place):
         kind, ref = self.list_kind(schema, place, (operation.id, 'element'))

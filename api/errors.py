@@ -18,7 +18,7 @@ def check_keys(node, known, place):
         raise SpecError(place, 'an object is expected')
     for key in node:
         if key not in known and key not in PROSE and not key.startswith('x-'):
-            raise SpecError(f'{place}/{key}', 'this is not known to the generator')
+            raise SpecError(f'{place}/{key}', 'this is not supported')
 
 
 def take(node, key, kind, place, otherwise=None):
@@ -27,7 +27,7 @@ def take(node, key, kind, place, otherwise=None):
         raise SpecError(place, 'an object is expected')
     if key not in node:
         return kind() if otherwise is None else otherwise
-    words = {dict: 'an object', list: 'a list', str: 'a text'}
+    words = {dict: 'an object', list: 'a list', str: 'a string'}
     if not isinstance(node[key], kind):
         raise SpecError(f'{place}/{key}', f'{words[kind]} is expected')
     return node[key]

@@ -89,7 +89,7 @@ def check_names(api):
     known = {name: 'the library' for name in api.taken}
     for name, place in c_names(api):
         if name in known:
-            raise SpecError(place, f'igt_{name} would be two things in C: see {known[name]}')
+            raise SpecError(place, f'igt_{name} would be declared twice in C: see {known[name]}')
         known[name] = place
 
 

@@ -68,7 +68,7 @@ class Schemas:
         check_keys(node, {'propertyName', 'mapping'}, place)
         for name, target in take(node, 'mapping', dict, place).items():
             if not isinstance(target, str) or target.rsplit('/', 1)[-1] != name:
-                raise SpecError(f'{place}/mapping/{name}', 'a schema must be called as it is said')
+                raise SpecError(f'{place}/mapping/{name}', 'a mapping must have the name of its schema')
         return take(node, 'propertyName', str, place)
 
     @staticmethod
@@ -80,7 +80,7 @@ class Schemas:
         if isinstance(node.get('type'), list):
             kinds = [kind for kind in node['type'] if kind != 'null']
             if len(kinds) != 1:
-                raise SpecError(f'{place}/type', f'{json.dumps(node["type"])} is not known')
+                raise SpecError(f'{place}/type', f'{json.dumps(node["type"])} is not supported')
             node['type'] = kinds[0]
         for key in ('anyOf', 'oneOf'):
             choices = node.get(key)
@@ -90,7 +90,7 @@ class Schemas:
                 if isinstance(only, dict):
                     node = {**node, **only}
             elif key in node:
-                raise SpecError(f'{place}/{key}', 'a choice of forms is not known to the generator')
+                raise SpecError(f'{place}/{key}', 'a choice of several schemas is not supported')
         return node
 
 
@@ -109,16 +109,16 @@ class Converter:
             match = re.fullmatch(rf'#/components/{kind}/(.+)', take(node, '$ref', str, place))
             known = take(self.components, kind, dict, f'{self.name}/components')
             if not match or match[1] not in known:
-                raise SpecError(f'{place}/$ref', f'it leads to none of components/{kind}')
+                raise SpecError(f'{place}/$ref', f'it does not lead to an element of components/{kind}')
             node, place = known[match[1]], f'{self.name}/components/{kind}/{match[1]}'
-        raise SpecError(place, 'references lead round in a circle')
+        raise SpecError(place, 'circular references')
 
     def whole(self):
         spec, name = self.spec, self.name
         check_keys(spec, {'openapi', 'info', 'servers', 'paths', 'components', 'security',
                           'jsonSchemaDialect'}, name)
         if not re.match(r'3\.[01](\.|$)', take(spec, 'openapi', str, name)):
-            raise SpecError(f'{name}/openapi', 'only OpenAPI 3.0 and 3.1 are known')
+            raise SpecError(f'{name}/openapi', 'only OpenAPI 3.0 and 3.1 are supported')
         check_keys(self.components, {'schemas', 'parameters', 'responses', 'requestBodies', 'headers',
                                      'securitySchemes', 'examples', 'links'}, f'{name}/components')
         schemas = take(self.components, 'schemas', dict, f'{name}/components')
@@ -145,7 +145,7 @@ class Converter:
         try:
             path = urlsplit(url).path
         except ValueError as error:
-            raise SpecError(f'{place}/url', f'this is no URL: {error}') from error
+            raise SpecError(f'{place}/url', f'this is not a URL: {error}') from error
         return path if path.startswith('/') or not path else '/' + path
 
     def path_item(self, item, place):
@@ -202,7 +202,7 @@ class Converter:
             if key not in known:
                 raise SpecError(place, f'there is no schema {key}')
             schema = self.schemas.turn(known[key], f'{self.name}/components/schemas/{key}')
-        raise SpecError(place, 'references lead round in a circle')
+        raise SpecError(place, 'circular references')
 
     @staticmethod
     def style(node, place):
@@ -210,7 +210,7 @@ class Converter:
         style = node.get('style', 'form' if query else 'simple')
         explode = node.get('explode', style == 'form')
         if not isinstance(style, str) or (style, bool(explode)) not in STYLES:
-            raise SpecError(f'{place}/style', 'this way to write lists is not known')
+            raise SpecError(f'{place}/style', 'this style of lists is not supported')
         return STYLES[style, bool(explode)]
 
     def body(self, node, place):
@@ -224,7 +224,7 @@ class Converter:
                 schema = self.schemas.turn(media.get('schema', True), f'{at}/schema')
                 return {'name': 'body', 'in': 'body', 'required': node.get('required', False),
                         'schema': schema}
-        raise SpecError(f'{place}/content', 'only bodies of JSON are known to the generator')
+        raise SpecError(f'{place}/content', 'only JSON bodies are supported')
 
     def response(self, node, place):
         """The response, and its media types where it is a file."""

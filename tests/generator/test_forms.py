@@ -265,31 +265,31 @@ def path(operation):
 
 @pytest.mark.parametrize('more, place, problem', [
     ({'openapi': '2.9'}, 'spec.json/openapi', '3.0 and 3.1'),
-    ({'webhooks': {}}, 'spec.json/webhooks', 'not known'),
-    ({'components': {'callbacks': {}}}, 'spec.json/components/callbacks', 'not known'),
+    ({'webhooks': {}}, 'spec.json/webhooks', 'not supported'),
+    ({'components': {'callbacks': {}}}, 'spec.json/components/callbacks', 'not supported'),
     ({'components': {'schemas': {'A': {'oneOf': [{'type': 'string'}, {'type': 'integer'}]}}}},
      'spec.json/components/schemas/A/oneOf', 'a choice'),
     ({'components': {'schemas': {'A': {'properties': {'b': {'anyOf': []}}}}}},
      'spec.json/components/schemas/A/properties/b/anyOf', 'a choice'),
     ({'components': {'schemas': {'A': {'type': ['string', 'integer']}}}},
-     'spec.json/components/schemas/A/type', 'not known'),
+     'spec.json/components/schemas/A/type', 'not supported'),
     ({'components': {'schemas': {'A': {'properties': {'b': {'not': {}}}}}},},
-     'spec.json/components/schemas/A/properties/b/not', 'not known'),
+     'spec.json/components/schemas/A/properties/b/not', 'not supported'),
     ({'components': {'schemas': {'A': {'$ref': 'other.json#/A'}}}},
      'spec.json/components/schemas/A/$ref', 'lead to a schema'),
     ({'components': {'schemas': {'A': {'type': 'object', 'properties': {'k': {'type': 'string'}},
                                        'discriminator': {'propertyName': 'k', 'mapping': {
                                            'b': '#/components/schemas/A'}}}}}},
-     'spec.json/components/schemas/A/discriminator/mapping/b', 'called'),
-    (path({'callbacks': {}}), 'spec.json/paths//call/get/callbacks', 'not known'),
-    (path({'parameters': [{'name': 'a', 'in': 'cookie'}]}), 'get/parameters/0/in', 'not known'),
-    (path({'parameters': [{'name': 'a', 'in': 'query', 'content': {}}]}), 'parameters/0/content', 'known'),
+     'spec.json/components/schemas/A/discriminator/mapping/b', 'name of its schema'),
+    (path({'callbacks': {}}), 'spec.json/paths//call/get/callbacks', 'not supported'),
+    (path({'parameters': [{'name': 'a', 'in': 'cookie'}]}), 'get/parameters/0/in', 'not supported'),
+    (path({'parameters': [{'name': 'a', 'in': 'query', 'content': {}}]}), 'parameters/0/content', 'supported'),
     (path({'parameters': [{'name': 'a', 'in': 'query', 'style': 'deepObject',
                            'schema': {'type': 'array', 'items': {'type': 'string'}}}]}),
      'get/parameters/0/style', 'lists'),
-    (path({'parameters': [{'$ref': '#/components/parameters/none'}]}), 'parameters/0/$ref', 'none of'),
+    (path({'parameters': [{'$ref': '#/components/parameters/none'}]}), 'parameters/0/$ref', 'lead to'),
     (path({'requestBody': {'content': {'multipart/form-data': {}}}}), 'requestBody/content', 'JSON'),
-    (path({'responses': {'200': {'$ref': '#/components/responses/none'}}}), 'responses/200/$ref', 'none of')])
+    (path({'responses': {'200': {'$ref': '#/components/responses/none'}}}), 'responses/200/$ref', 'lead to')])
 def test_openapi_is_refused_by_place(tmp_path, more, place, problem):
     spec = tmp_path / 'spec.json'
     spec.write_text(json.dumps(openapi(**more)), encoding='utf-8')

@@ -70,60 +70,60 @@ GET = ['paths', '/things/{thing_id}', 'get']
     (['definitions'], [], 'spec.json/definitions', 'an object is expected'),
     (['paths'], 7, 'spec.json/paths', 'an object is expected'),
     (['basePath'], 'x', 'spec.json/basePath', 'slash'),
-    (['webhooks'], {}, 'spec.json/webhooks', 'not known'),
-    (THING + ['anyOf'], [], 'spec.json/definitions/Thing/anyOf', 'not known'),
-    (THING + ['properties', 'kind', 'type'], 'null', 'properties/kind/type', 'not known'),
-    (THING + ['properties', 'kind', 'nullable'], True, 'properties/kind/nullable', 'not known'),
-    (THING + ['properties', 'kind'], {'type': 'array'}, 'properties/kind/items', 'of what'),
+    (['webhooks'], {}, 'spec.json/webhooks', 'not supported'),
+    (THING + ['anyOf'], [], 'spec.json/definitions/Thing/anyOf', 'not supported'),
+    (THING + ['properties', 'kind', 'type'], 'null', 'properties/kind/type', 'not supported'),
+    (THING + ['properties', 'kind', 'nullable'], True, 'properties/kind/nullable', 'not supported'),
+    (THING + ['properties', 'kind'], {'type': 'array'}, 'properties/kind/items', 'requires items'),
     (THING + ['properties', 'kind'], {'type': 'array', 'items': {'type': 'null'}},
-     'properties/kind/items/type', 'not known'),
-    (THING + ['properties', 'kind', 'type'], ['string'], 'properties/kind/type', 'not known'),
+     'properties/kind/items/type', 'not supported'),
+    (THING + ['properties', 'kind', 'type'], ['string'], 'properties/kind/type', 'not supported'),
     (THING + ['properties', 'kind', 'items'], {}, 'properties/kind/items', 'only an array'),
     (THING + ['properties', '$'], {'type': 'string'}, 'properties/$', 'no C name'),
     (THING + ['properties', 'kind'], 7, 'properties/kind', 'an object is expected'),
     (THING + ['properties', 'kind'], {'$ref': '#/definitions/None'}, 'properties/kind',
      'no definition of None'),
     (THING + ['properties', 'Kind'], {'type': 'string'}, 'properties/Kind', None),
-    (THING + ['required'], ['nothing'], 'Thing/required', 'nothing is no property'),
+    (THING + ['required'], ['nothing'], 'Thing/required', 'nothing is not a property'),
     (THING + ['required'], [7], 'Thing/required', 'names'),
     (THING + ['type'], 'array', 'definitions/Thing/type', 'must be an object'),
     (THING + ['discriminator'], {'propertyName': 'kind'}, 'Thing/discriminator', 'a name'),
-    (['definitions', 'thing'], {'type': 'object'}, 'definitions/thing', 'one name in C'),
+    (['definitions', 'thing'], {'type': 'object'}, 'definitions/thing', 'the same name in C'),
     (['definitions', 'Pair'], {'type': 'array', 'items': {'$ref': '#/definitions/Pair'}}, '', None),
-    (['definitions', 'GetThing'], {'type': 'object'}, 'definitions/GetThing', 'two things in C'),
-    (GET + ['x-c-name'], 'client_new', 'get', 'two things in C'),
-    (GET + ['x-c-name'], 'Look Up', 'x-c-name', 'no name in C'),
+    (['definitions', 'GetThing'], {'type': 'object'}, 'definitions/GetThing', 'declared twice in C'),
+    (GET + ['x-c-name'], 'client_new', 'get', 'declared twice in C'),
+    (GET + ['x-c-name'], 'Look Up', 'x-c-name', 'not a C name'),
     (['definitions', '???'], {'type': 'object'}, 'definitions/???', 'no C name'),
     (THING + ['discriminator'], 'nothing', 'definitions/Thing', 'discriminator'),
     (['definitions', 'BigThing', 'allOf'], [{'$ref': '#/definitions/Thing'}] * 2,
      'BigThing/allOf', 'more than one reference'),
-    (['definitions', 'BigThing', 'allOf', 1, 'oneOf'], [], 'BigThing/allOf/1/oneOf', 'not known'),
+    (['definitions', 'BigThing', 'allOf', 1, 'oneOf'], [], 'BigThing/allOf/1/oneOf', 'not supported'),
     (['definitions', 'BigThing', 'allOf', 0, '$ref'], '#/definitions/BigThing', 'BigThing',
      'extend itself'),
     (['definitions', 'BigThing', 'allOf', 1, 'properties', 'kind'], {'type': 'integer'},
      'BigThing', 'inherited'),
     (GET + ['operationId'], None, 'things/{thing_id}/get', 'operationId'),
-    (GET + ['callbacks'], {}, 'get/callbacks', 'not known'),
-    (GET + ['parameters', 1, 'in'], 'cookie', 'parameters/1/in', 'not known'),
-    (GET + ['parameters', 1, 'type'], 'file', 'parameters/1/type', 'not known'),
-    (GET + ['parameters', 1, 'in'], 'formData', 'parameters/1/in', 'not known'),
+    (GET + ['callbacks'], {}, 'get/callbacks', 'not supported'),
+    (GET + ['parameters', 1, 'in'], 'cookie', 'parameters/1/in', 'not supported'),
+    (GET + ['parameters', 1, 'type'], 'file', 'parameters/1/type', 'not supported'),
+    (GET + ['parameters', 1, 'in'], 'formData', 'parameters/1/in', 'not supported'),
     (GET + ['parameters', 1], {'$ref': '#/parameters/none'}, 'parameters/1/$ref', 'lead'),
-    (GET + ['parameters', 0, 'type'], 'boolean', 'parameters/0/type', 'not known'),
-    (GET + ['parameters', 1, 'name'], 7, 'parameters/1/name', 'a text'),
+    (GET + ['parameters', 0, 'type'], 'boolean', 'parameters/0/type', 'not supported'),
+    (GET + ['parameters', 1, 'name'], 7, 'parameters/1/name', 'a string'),
     (GET + ['parameters', 1], {'name': 'a', 'in': 'query', 'type': 'array', 'items': {'type': 'object'}},
      'parameters/1/items', 'plain values'),
     (GET + ['parameters', 1], {'name': 'a', 'in': 'query', 'type': 'array',
                                'items': {'type': 'string'}, 'collectionFormat': 'odd'},
-     'parameters/1/collectionFormat', 'not known'),
+     'parameters/1/collectionFormat', 'not supported'),
     (GET + ['parameters', 0, 'name'], 'other', 'things/{thing_id}/get', 'path'),
     (GET + ['parameters', 1], {'name': 'b', 'in': 'body', 'schema': {'type': 'string'}},
      'parameters/1/schema', 'a body must be'),
     (GET + ['responses', '201'], {'schema': {'type': 'string'}}, 'get/responses',
-     'several forms'),
-    (GET + ['responses', '200'], {'schema': {'type': 'null'}}, 'responses/200/schema', 'form'),
+     'several types'),
+    (GET + ['responses', '200'], {'schema': {'type': 'null'}}, 'responses/200/schema', 'type of response'),
     (GET + ['responses', '200'], {'$ref': '#/responses/none'}, 'responses/200/$ref', 'lead'),
-    (GET + ['responses', '200', 'content'], {}, 'responses/200/content', 'not known'),
-    (['paths', '/things/{thing_id}', 'head'], {}, 'things/{thing_id}/head', 'not known'),
+    (GET + ['responses', '200', 'content'], {}, 'responses/200/content', 'not supported'),
+    (['paths', '/things/{thing_id}', 'head'], {}, 'things/{thing_id}/head', 'not supported'),
 ])
 def test_what_is_not_known_is_refused_by_place(tmp_path, where, value, place, problem):
     if problem is None:  # not refused
@@ -192,13 +192,13 @@ def test_two_operations_cannot_have_one_name_in_c(tmp_path):
     node = copy.deepcopy(spec['paths']['/things/{thing_id}']['get'])
     node['operationId'] = 'find_thing'
     spec['paths']['/things/{thing_id}']['put'] = node
-    with pytest.raises(generate.SpecError, match='find_thing and get_thing have one name in C'):
+    with pytest.raises(generate.SpecError, match='find_thing and get_thing have the same name in C'):
         make(tmp_path, spec)
 
 
 @pytest.mark.parametrize('text, problem', [
     ('', 'not JSON'), ('{', 'not JSON'), ('[]', 'an object is expected'), ('[' * 5000, 'not JSON'),
-    ('{"swagger": "2.0", "swagger": "2.0"}', 'swagger: this name stands twice')])
+    ('{"swagger": "2.0", "swagger": "2.0"}', 'swagger: this name appears twice')])
 def test_what_is_no_description_is_refused(tmp_path, text, problem):
     path = tmp_path / 'spec.json'
     path.write_text(text, encoding='utf-8')
@@ -218,7 +218,7 @@ def test_the_program_says_what_is_wrong(tmp_path):
     done = subprocess.run([sys.executable, str(ROOT / 'api' / 'generate.py'), str(tmp_path / 'out'),
                            str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == 'generate.py: spec.json/swagger: only Swagger 2.0 and OpenAPI 3 are known\n'
+    assert done.stderr == 'generate.py: spec.json/swagger: only Swagger 2.0 and OpenAPI 3 are supported\n'
     assert not (tmp_path / 'out').exists()
 
 
