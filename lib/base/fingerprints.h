@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IGT_BASE_PRINTS_H
-#define IGT_BASE_PRINTS_H
+#ifndef IGT_BASE_FINGERPRINTS_H
+#define IGT_BASE_FINGERPRINTS_H
 
 /* A set of strings, or a map from strings to numbers, that stores fingerprints of 16 bytes (sip.h)
  * instead of the strings: a name has 50 to 100 bytes, plus the overhead of a map. In the longest

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IGT_BASE_SPARES_H
-#define IGT_BASE_SPARES_H
+#ifndef IGT_BASE_FREE_LIST_H
+#define IGT_BASE_FREE_LIST_H
 
 /* Freed memory that is kept for the next request: for blocks that are allocated and freed with each
  * request and are too large for the C library's per-thread caches. Thread-safe. */

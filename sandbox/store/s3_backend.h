@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SANDBOX_FAR_H
-#define SANDBOX_FAR_H
+#ifndef SANDBOX_STORE_S3_BACKEND_H
+#define SANDBOX_STORE_S3_BACKEND_H
 
 /* Objects in another S3 (--s3-endpoint) instead of files below DIR: the same code paths with an
  * independent implementation. Clients get credentials from its STS, limited to an action and a

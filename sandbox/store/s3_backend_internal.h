@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SANDBOX_FAR_INTERNAL_H
-#define SANDBOX_FAR_INTERNAL_H
+#ifndef SANDBOX_STORE_S3_BACKEND_INTERNAL_H
+#define SANDBOX_STORE_S3_BACKEND_INTERNAL_H
 
 /* Shared by s3_backend.c and s3_backend_sts.c. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IGT_TRANSFER_SPELLING_H
-#define IGT_TRANSFER_SPELLING_H
+#ifndef IGT_TRANSFER_CASE_NAMES_H
+#define IGT_TRANSFER_CASE_NAMES_H
 
 /* Case collisions, on file systems that treat two names as one (A and a; é as one character and as
  * two): records how each name is written. A file under another variant is another file of the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IGT_TRANSFER_ELSEWHERE_H
-#define IGT_TRANSFER_ELSEWHERE_H
+#ifndef IGT_TRANSFER_OTHER_CATEGORIES_H
+#define IGT_TRANSFER_OTHER_CATEGORIES_H
 
 /* Detects studies that look empty because their files are in another category than the selected
  * one, as after a DICOM import. Thread-safe. */
