@@ -138,7 +138,7 @@ uint64_t os_free_bytes(const char *path);
 void os_manager_open(void);
 typedef enum os_state { OS_READY, OS_RELOADING, OS_STOPPING, OS_RUNNING } os_state;
 /* text: for users who ask for its state; may be NULL. */
-void os_manager_tell(os_state state, const char *text);
+void os_manager_notify(os_state state, const char *text);
 /* How often it wants to hear of this process; 0: it does not. */
 int64_t os_manager_patience_ms(void);
 void os_manager_alive(void);

@@ -19,7 +19,7 @@ void notify_running(const char *fmt, ...) {
   va_start(args, fmt);
   (void)vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
-  os_manager_tell(OS_RUNNING, text);
+  os_manager_notify(OS_RUNNING, text);
 }
 
 static bool to_system(int priority, const char *event, const study *s, const char *text) {

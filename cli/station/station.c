@@ -335,7 +335,7 @@ static void reload(station *st) {
   static int turn;
   settings *s = &fresh[turn ^ 1];
 
-  os_manager_tell(OS_RELOADING, NULL);
+  os_manager_notify(OS_RELOADING, NULL);
   if (take_settings(st, s)) {
     turn ^= 1;
     reopen_log(s);
@@ -347,7 +347,7 @@ static void reload(station *st) {
     station_log(PRIORITY_ERROR, "reload", NULL,
                 "the configuration has errors; the station continues with the previous one");
   }
-  os_manager_tell(OS_READY, NULL);
+  os_manager_notify(OS_READY, NULL);
 }
 
 /* ---- waiting ---- */
@@ -560,7 +560,7 @@ static bool is_idle(const station *st) {
 
 static void stop(station *st) {
   st->stopping = true;
-  os_manager_tell(OS_STOPPING, NULL);
+  os_manager_notify(OS_STOPPING, NULL);
   batch_cancel_all(st);
   igt_cancel_set(st->line->cancel);
   for (size_t i = 0; i < STATION_BATCHES; i++) {
@@ -594,7 +594,7 @@ static void close_all(station *st) {
 }
 
 static void run(station *st) {
-  os_manager_tell(OS_READY, "started");
+  os_manager_notify(OS_READY, "started");
   station_log(PRIORITY_NOTICE, "started", NULL,
               "watching %s for the project '%s' (run %s, version %s)", st->roots[0].path,
               st->project, run_id(), igt_version());

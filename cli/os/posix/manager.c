@@ -77,7 +77,7 @@ static void notify_reloading(void) {
   notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
 }
 
-void os_manager_tell(os_state state, const char *text) {
+void os_manager_notify(os_state state, const char *text) {
   switch (state) {
   case OS_READY:
     notify(text ? "READY=1\nSTATUS=%s" : "READY=1", text);

@@ -12,7 +12,7 @@ void os_manager_open(void) {
   changes = is_service();
 }
 
-void os_manager_tell(os_state state, const char *text) {
+void os_manager_notify(os_state state, const char *text) {
   (void)text;
   if (!is_service() || state == OS_RUNNING || state == OS_RELOADING)
     return;
