@@ -180,9 +180,13 @@ typedef struct watch {
   bool is_over, is_late;
 } watch;
 
-static void in_seconds(int seconds, struct timespec *out) {
-  clock_gettime(CLOCK_REALTIME, out);
-  out->tv_sec += seconds;
+/* Setting the wall clock must not end a probe: the clock may be what is wrong. */
+static struct timespec in_seconds(int seconds) {
+  struct timespec deadline;
+
+  (void)clock_gettime(CLOCK_MONOTONIC, &deadline);
+  deadline.tv_sec += seconds;
+  return deadline;
 }
 
 /* The user's own time does not count. */
@@ -193,8 +197,9 @@ static void *watch_over(void *payload) {
 
   pthread_mutex_lock(&w->lock);
   while (!w->is_over && left > 0) {
-    in_seconds(1, &next);
-    (void)pthread_cond_timedwait(&w->ended, &w->lock, &next);
+    next = in_seconds(1);
+    while (!w->is_over && igt__os_cond_wait_until(&w->ended, &w->lock, &next))
+      ;
     if (!is_asking())
       left--;
   }
@@ -206,12 +211,13 @@ static void *watch_over(void *payload) {
 }
 
 static void run_watched(doctor *d, const char *check, void (*probe)(doctor *d)) {
-  watch w = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+  watch w = {.lock = PTHREAD_MUTEX_INITIALIZER};
   bool is_watched;
 
   if (d->is_offline || caught_signal())
     return;
-  is_watched = os_start_thread(&w.thread, watch_over, &w) == 0;
+  igt__os_cond_init(&w.ended);
+  is_watched = os_start_thread(&w.thread, "igt-watch", watch_over, &w) == 0;
   probe(d);
   pthread_mutex_lock(&w.lock);
   w.is_over = true;
@@ -219,6 +225,7 @@ static void run_watched(doctor *d, const char *check, void (*probe)(doctor *d)) 
   pthread_mutex_unlock(&w.lock);
   if (is_watched)
     pthread_join(w.thread, NULL);
+  pthread_cond_destroy(&w.ended);
   if (!w.is_late)
     return;
   d->is_offline = true; /* the client is cancelled for good */
@@ -266,15 +273,15 @@ static void run_local(doctor *d, const char *check, void (*probe)(doctor *d)) {
 
   if (!l)
     return;
-  *l = (local){
-      .d = d, .probe = probe, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
-  if (pthread_create(&thread, NULL, run_probe, l) != 0) {
+  *l = (local){.d = d, .probe = probe, .lock = PTHREAD_MUTEX_INITIALIZER};
+  igt__os_cond_init(&l->ended);
+  if (os_start_thread(&thread, "igt-probe", run_probe, l) != 0) {
     free_local(l);
     return;
   }
-  in_seconds(LOCAL_LIMIT_S, &end);
+  end = in_seconds(LOCAL_LIMIT_S);
   pthread_mutex_lock(&l->lock);
-  while (!l->is_over && pthread_cond_timedwait(&l->ended, &l->lock, &end) == 0)
+  while (!l->is_over && igt__os_cond_wait_until(&l->ended, &l->lock, &end))
     ;
   is_over = l->is_over;
   l->is_given_up = !is_over;

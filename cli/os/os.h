@@ -73,8 +73,9 @@ int os_divert_output(void);
 bool os_ask_command(const char *command, char *out, size_t cap);
 /* Whether the terminal shows UTF-8. */
 bool os_is_utf8(void);
-/* A thread that no signal interrupts: they are for the one that prompts. */
-int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload);
+/* A thread that no signal interrupts: they are for the one that prompts. Debuggers and top show it
+ * as `name` (at most 15 bytes). Returns 0 or an errno. */
+int os_start_thread(pthread_t *thread, const char *name, void *(*fn)(void *payload), void *payload);
 
 /* ---- services ---- */
 

@@ -176,7 +176,8 @@ os_source inquiry_start(inquiry **out, line *l, const settings *s, const char *i
   q->institute = institute ? strdup(institute) : NULL;
   q->key_file = s->service_file ? strdup(s->service_file) : NULL;
   if (!q->project || (institute && !q->institute) || (s->service_file && !q->key_file) ||
-      (q->ended = igt__os_event_new()) < 0 || pthread_create(&q->thread, NULL, inquire, q) != 0) {
+      (q->ended = igt__os_event_new()) < 0 ||
+      os_start_thread(&q->thread, "igt-inquiry", inquire, q) != 0) {
     inquiry_free(q);
     return OS_NO_SOURCE;
   }

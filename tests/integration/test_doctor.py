@@ -213,6 +213,20 @@ def test_a_login_that_hangs(cloud, igtcloud):
     assert found["http"][0] == "ok" and found["sign-in"][0] == "error" and found["journal"][0] == "ok"
 
 
+@pytest.mark.skipif(not pathlib.Path("/proc/self/task").is_dir() or on_windows(), reason="names are read from /proc")
+def test_its_threads_have_names(cloud, igtcloud):
+    """Those of the command line as those of the library: `top -H` and debuggers show what hangs."""
+    cloud.faults({"fault": "silence", "seconds": 60, "path": "/api/auth/login", "times": 0})
+    process = igtcloud.start("doctor")
+    threads = pathlib.Path(f"/proc/{process.pid}/task")
+    try:
+        cloud.wait_for(lambda: {"igt-watch", "igt-loop"} <=
+                       {name.read_text().strip() for name in threads.glob("*/comm")})
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.skipif(not os.environ.get("IGTCLOUD_LONG"), reason="with IGTCLOUD_LONG")
 def test_patience_has_a_limit(cloud, igtcloud):
     """Of its own, whatever the options say; a question on the terminal does not count."""

@@ -148,13 +148,16 @@ bool os_is_utf8(void) {
   return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload) {
+int os_start_thread(pthread_t *thread, const char *name, void *(*fn)(void *payload),
+                    void *payload) {
   sigset_t all, before;
   int failed;
 
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   failed = pthread_create(thread, NULL, fn, payload);
+  if (!failed)
+    (void)pthread_setname_np(*thread, name);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return failed;
 }

@@ -121,8 +121,13 @@ bool os_is_utf8(void) {
   return true;
 }
 
-int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload) {
-  return pthread_create(thread, NULL, fn, payload);
+int os_start_thread(pthread_t *thread, const char *name, void *(*fn)(void *payload),
+                    void *payload) {
+  int failed = pthread_create(thread, NULL, fn, payload);
+
+  if (!failed)
+    (void)pthread_setname_np(*thread, name);
+  return failed;
 }
 
 char **os_environment(void) {
