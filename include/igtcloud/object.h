@@ -91,8 +91,7 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_object_check(const igt_object *object, ig
 /**
  * Stores a file's content under the key, replacing an existing object, as igt_file_upload(); but
  * the file is not registered (the program has done so: igt_register_study_files(),
- * igt_register_project_files()), and
- * an import is not started. bytes is ignored.
+ * igt_register_project_files()), and an import is not started. bytes is ignored.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_object_upload(igt_client *client, const igt_object *object,
                                                      const igt_file_source *source,

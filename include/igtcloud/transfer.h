@@ -214,7 +214,7 @@ typedef struct igt_transfer_options {
   bool include_clutter;  /**< upload, verify: include metadata files of macOS and Windows: "._*",
                             ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ... */
   bool ignore_unknown;   /**< upload, verify: skip folders that are not institutes of the project;
-                            else   each file in them counts as failed, or as missing there */
+                            else each file in them counts as failed, or as missing there */
   bool trust_study_json; /**< upload, verify: use the studyDatabaseId of a study.json even if the
                             folder has the name of another study or patient */
   const igt_filters *filters; /**< NULL: none */
