@@ -106,6 +106,12 @@ static bool group_of(const command *cmd, char group[32]) {
   return strchr(cmd->name, ' ') != NULL;
 }
 
+/* Of `station`, a command with a folder, Windows has also `station install`: then a second word
+ * that is none of the group's is an argument. */
+static bool is_also_command(const char *group) {
+  return !is_group(group);
+}
+
 /* First words: commands and groups. */
 static void print_commands(void) {
   for (size_t i = 0; commands[i]; i++)
@@ -120,14 +126,14 @@ static void print_subjects(void) {
     printf(" %s", t->name);
 }
 
-/* Second words of a group. */
-static void print_members(const char *group) {
-  const char *space = "";
+/* Second words of a group, with something between them. */
+static void print_members(const char *group, const char *between) {
+  const char *before = "";
 
   for (size_t i = 0; commands[i]; i++)
     if (in_group(commands[i], group)) {
-      printf("%s%s", space, commands[i]->name + strlen(group) + 1);
-      space = " ";
+      printf("%s%s", before, commands[i]->name + strlen(group) + 1);
+      before = between;
     }
 }
 
@@ -214,6 +220,22 @@ static void bash_arguments(const command *cmd) {
   }
 }
 
+/* Words of the group, and the folders that the command of its name takes. */
+static void bash_group_and_command(const char *group) {
+  printf("  %s)\n    if ((cword == first)) && [[ $cur != -* ]]; then\n      _igtcloud_words '",
+         group);
+  print_members(group, " ");
+  printf("'; compopt -o plusdirs; return\n    fi\n    case ${words[first]} in ");
+  print_members(group, "|");
+  printf(") command+=\" ${words[first]}\"; ((++first)) ;; esac ;;\n");
+}
+
+static void bash_group(const char *group) {
+  printf("  %s)\n    if ((cword == first)); then _igtcloud_words '", group);
+  print_members(group, " ");
+  printf("'; return; fi\n    command+=\" ${words[first]}\"; ((++first)) ;;\n");
+}
+
 static void bash_groups(void) {
   char group[32];
 
@@ -221,9 +243,7 @@ static void bash_groups(void) {
   for (size_t i = 0; commands[i]; i++) {
     if (!begins_word(i) || !group_of(commands[i], group))
       continue;
-    printf("  %s)\n    if ((cword == first)); then _igtcloud_words '", group);
-    print_members(group);
-    printf("'; return; fi\n    command+=\" ${words[first]}\"; ((++first)) ;;\n");
+    is_also_command(group) ? bash_group_and_command(group) : bash_group(group);
   }
   printf("  esac\n");
 }
@@ -424,24 +444,34 @@ static void zsh_command(const command *cmd, bool as_group, const char *below) {
   printf("'\n");
 }
 
-/* The two words of a group's command become one, so that _arguments counts from after them. */
+/* The two words of a group's command become one, so that _arguments counts from after them. Where
+ * the group is also a command, that one's options and folders are added to its words. */
+static void zsh_group(const char *group) {
+  bool both = is_also_command(group);
+  char below[40];
+
+  printf("  %s)\n    if ((CURRENT == 2)); then\n      igtcloud_commands=(\n", group);
+  snprintf(below, sizeof below, "%s ", group);
+  for (size_t k = 0; commands[k]; k++)
+    if (in_group(commands[k], group))
+      zsh_command(commands[k], false, below);
+  printf("      )\n      _describe -t commands 'igtcloud %s command' igtcloud_commands\n%s", group,
+         both ? "    elif [[ $words[2] == (" : "      return\n    fi\n");
+  if (both) {
+    print_members(group, "|");
+    printf(") ]]; then\n  ");
+  }
+  printf("    words=(\"$words[1] $words[2]\" \"${(@)words[3,-1]}\")\n%s    ((CURRENT--))%s ;;\n",
+         both ? "  " : "", both ? "\n    fi" : "");
+}
+
 static void zsh_groups(void) {
-  char group[32], below[40];
+  char group[32];
 
   printf("  case $words[1] in\n");
-  for (size_t i = 0; commands[i]; i++) {
-    if (!begins_word(i) || !group_of(commands[i], group))
-      continue;
-    printf("  %s)\n    if ((CURRENT == 2)); then\n      igtcloud_commands=(\n", group);
-    snprintf(below, sizeof below, "%s ", group);
-    for (size_t k = 0; commands[k]; k++)
-      if (in_group(commands[k], group))
-        zsh_command(commands[k], false, below);
-    printf("      )\n      _describe -t commands 'igtcloud %s command' igtcloud_commands\n"
-           "      return\n    fi\n"
-           "    words=(\"$words[1] $words[2]\" \"${(@)words[3,-1]}\")\n    ((CURRENT--)) ;;\n",
-           group);
-  }
+  for (size_t i = 0; commands[i]; i++)
+    if (begins_word(i) && group_of(commands[i], group))
+      zsh_group(group);
   printf("  esac\n");
 }
 
@@ -538,7 +568,7 @@ static void fish_name(const command *cmd, bool begins) {
     printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s; and not "
            "__fish_seen_subcommand_from ",
            group);
-    print_members(group);
+    print_members(group, " ");
     printf("' -a %s -d '", cmd->name + strlen(group) + 1);
   } else {
     printf("complete -c igtcloud -n __igtcloud_needs_command -a %s -d '", cmd->name);
