@@ -67,12 +67,12 @@ static bool is_free(const char *folder) {
 
 /* ---- done and failed ---- */
 
-/* Below the watched folder, unless an option names another place. */
+/* Below the watched folder, unless an option names another place. NULL: errno. */
 static char *folder_of(const watched *w, const char *given, const char *name) {
   char *path = NULL;
 
-  if (given && igt__os_is_absolute(given))
-    return strdup(given);
+  if (given && !os_is_relative(given))
+    return igt__os_full_path(given);
   if (asprintf(&path, "%s/%s", w->path, given ? given : name) < 0)
     return NULL;
   return path;
@@ -130,7 +130,7 @@ static bool open_targets(watched *w, const settings *s) {
   w->done = folder_of(w, s->done_folder, "done");
   w->failed = folder_of(w, s->failed_folder, "failed");
   if (!w->done || !w->failed) {
-    complain(IGT_E_NO_MEMORY, "out of memory");
+    complain(IGT_E_IO, "cannot tell where the studies of '%s' go: %s", w->path, strerror(errno));
     return false;
   }
   return is_same_disk(w, w->done) && is_same_disk(w, w->failed) && resolve(&w->done) &&

@@ -400,11 +400,11 @@ def test_studies_are_never_moved_to_where_they_are_found(station, option, target
 
 
 def test_folders_of_one_station_may_share_done(station, tmp_path):
-    """Also beside the watched ones, and the usual done below them."""
+    """Also beside the watched ones, and the usual done below them. Without a drive, it is on the current one."""
     s, second = station(), tmp_path / "second"
     put(s.folder, {"lab/one/a": "a"})
     put(second, {"lab/one/b": "b"})
-    s.once("--folder", second, "--done-folder", shown(tmp_path / "both"))
+    s.once("--folder", second, "--done-folder", tmp_path / "both")
     assert sorted(p.name for p in (tmp_path / "both/lab").iterdir()) == ["one", "one.2"]
 
 

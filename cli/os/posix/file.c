@@ -240,6 +240,10 @@ bool os_is_terminal(int fd) {
   return isatty(fd);
 }
 
+bool os_is_relative(const char *path) {
+  return path[0] != '/';
+}
+
 void os_show_to_all(int fd) {
   (void)fchmod(fd, 0644);
 }

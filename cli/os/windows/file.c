@@ -70,6 +70,12 @@ bool os_is_terminal(int fd) {
   return GetConsoleMode((HANDLE)_get_osfhandle(fd), &mode) != 0;
 }
 
+bool os_is_relative(const char *path) {
+  bool drive = ((path[0] | 0x20) >= 'a' && (path[0] | 0x20) <= 'z') && path[1] == ':';
+
+  return !drive && !igt__os_is_separator(path[0]);
+}
+
 /* The folder decides. */
 void os_show_to_all(int fd) {
   (void)fd;
