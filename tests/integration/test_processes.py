@@ -463,3 +463,13 @@ def test_flags_combine(igtcloud, out):
 def test_what_cannot_be_switched_off(igtcloud, out, flag):
     igtcloud.run("download", out, "demo", flag, status=USAGE)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("command, flag", [("download", "--journal"), ("download", "--config"), ("uploads", "--journal"),
+                                           ("station", "--status-file")])
+def test_what_cannot_be_a_standard_stream(igtcloud, out, command, flag):
+    """A database, and what is read or replaced again: it would be a file called "-"."""
+    arguments = [] if command == "uploads" else [out, "demo"]
+    done = igtcloud.run(command, *arguments, flag, "-", status=USAGE)
+    assert f"{flag} '-' is standard input or output" in done.err
+    assert not out.exists()
