@@ -34,6 +34,8 @@ SEED = {
         {"name": "in", "projectTypeName": "EPD", "institutes": [{"name": "lab", "studies": []}]},
         *({"name": f"own-{n}", "projectTypeName": "EPD",
            "institutes": [{"name": "lab", "studies": []}]} for n in ("files", "dicom", "only")),
+        {"name": "hollow", "projectTypeName": "EPD",
+         "institutes": [{"name": "lab", "studies": [{"name": "nothing"}]}]},
         {"name": "patients", "institutes": [{"name": "ward", "studies": []}]},
     ],
 }
@@ -241,6 +243,59 @@ def test_shards_are_disjoint_and_complete(igtcloud, tmp_path):
     got = [igtcloud.run("verify", "--json", "--shard", f"{i}/3", tmp_path / "many",
                         "many").summary["filesSame"] for i in (1, 2, 3)]
     assert sum(got) == 400 and all(got)
+
+
+def ignored_folders(done):
+    return {i["path"]: i["reason"] for i in done.items
+            if i["kind"] == "other" and i["result"] == "ignored"}
+
+
+@pytest.mark.parametrize("inside", [[], ["deep/er"], ["files"], ["files", "dicom", "annotations"]])
+def test_an_empty_folder_is_named(igtcloud, trial, inside):
+    """Nothing of it is missing, but whoever takes it for the only copy is told."""
+    folder = trial / "north/P9---Lost"
+    for name in inside or [""]:
+        (folder / name).mkdir(parents=True)
+    done = same(igtcloud, 7, trial, "trial")
+    assert ignored_folders(done) == {
+        "north/P9---Lost": "it contains no files, and the cloud has no such study"}
+    assert "ignored: north: north/P9---Lost: it contains no files" in done.err
+    assert "1 folder ignored" in igtcloud.run("verify", trial, "trial").err
+    assert not ignored_folders(same(igtcloud, 1, trial, "trial", "south"))
+    assert not ignored_folders(same(igtcloud, 1, "--study", "P1/B", trial, "trial"))
+    (folder / ".DS_Store").write_text("x")
+    assert len(ignored_folders(igtcloud.run("verify", "--json", trial, "trial"))) == 1
+    (folder / ".DS_Store").unlink()
+    (folder / "study.json").write_text("{}")
+    assert len(ignored_folders(same(igtcloud, 7, trial, "trial"))) == 1
+
+
+def test_an_empty_folder_of_a_study(igtcloud, trial, tmp_path):
+    """With files in the cloud, these are missing here; without any, the folder is named, unless it is
+    what a download makes of such a study."""
+    study = trial / "north/P1---B"
+    shutil.rmtree(study)
+    study.mkdir()
+    done = igtcloud.run("verify", "--json", trial, "trial", status=SOME_FAILED)
+    assert results(done) == {("north", "P1/B", "notes.txt"): "missing here"}
+    assert not ignored_folders(done)
+    igtcloud.run("download", tmp_path / "down", "hollow")
+    assert not ignored_folders(same(igtcloud, 0, tmp_path / "down", "hollow"))
+    (tmp_path / "down/lab/nothing/study.json").unlink()
+    assert ignored_folders(same(igtcloud, 0, tmp_path / "down", "hollow")) == {
+        "lab/nothing": "it contains no files, and the cloud has none for it"}
+
+
+def test_an_empty_folder_of_a_patient(igtcloud, tmp_path):
+    form = ["--folder-structure", "hierarchical"]
+    put(tmp_path / "up/ward", {"P3/S1/x": "x"})
+    igtcloud.run("upload", *form, tmp_path / "up", "patients")
+    (tmp_path / "up/ward/P4").mkdir()
+    (tmp_path / "up/ward/P3/S2").mkdir()
+    done = igtcloud.run("verify", "--json", *form, tmp_path / "up", "patients", status=None)
+    assert ignored_folders(done) == {
+        "ward/P3/S2": "it contains no files, and the cloud has no such study",
+        "ward/P4": "it contains no study"}
 
 
 def test_object_that_is_gone(cloud, igtcloud, trial):

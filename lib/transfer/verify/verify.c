@@ -199,6 +199,25 @@ static void each_patient(institute_run *ir, const char *path, const char *name) 
   igt__free(absolute);
 }
 
+/* No study is in it, so none is missing. */
+static void report_empty(const institute_run *ir, const char *path, const char *patient) {
+  igt__verify *v = ir->v;
+  const igt_transfer_options *o = &v->run.options;
+  char *local = igt__path_join(igt__root_path(v->root), path);
+  const igt__candidate c = {ir->institute, path, patient, false, 1};
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
+                            .result = IGT_RESULT_IGNORED,
+                            .institute = igt__text_of(&ir->institute->name),
+                            .path = path,
+                            .local_path = local,
+                            .text = "it contains no study"};
+
+  if ((o->shards < 2 || o->shard == 1) && !v->found.selection->settled &&
+      igt__may_be_selected(&v->run, &v->found, v->root, &c))
+    igt__run_folder(&v->run, &item);
+  igt__free(local);
+}
+
 /* The study folders in one folder, which is an institute's or (patient not NULL) a patient's. */
 static void each_folder(institute_run *ir, const char *path, const char *patient) {
   igt_error err = IGT_ERROR_INIT;
@@ -211,6 +230,8 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
     igt__folders_free(&list);
     return;
   }
+  if (patient && list.count == 0 && list.files == 0 && list.links == 0)
+    report_empty(ir, path, patient);
   bool only = flat || is_only(ir, path, &list);
   for (size_t i = 0; i < list.count && !igt__run_stopping(&ir->v->run); i++) {
     char *below = igt__path_join(path, list.v[i]);

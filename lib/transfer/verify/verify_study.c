@@ -32,6 +32,10 @@ typedef struct plan {
   char *content;    /* folder of its files, below the root */
   bool whole;       /* it may contain a study.json */
   igt__s3_provider *provider;
+  /* of all categories */
+  bool any_here;  /* the folder has files, whether or not they are compared */
+  bool described; /* it has a study.json */
+  bool named;     /* a file, here or there, was reported */
 } plan;
 
 /* ---- one file that needs no reading ---- */
@@ -42,6 +46,7 @@ static void report(plan *p, const char *name, const char *local, const igt__remo
       .kind = IGT_ITEM_FILE, .result = result, .path = name, .text = text, .error = err};
   char *path = local ? igt__path_join(igt__root_path(p->v->root), local) : NULL;
 
+  p->named = true;
   item.local_path = path;
   item.key = r ? r->key : NULL;
   item.size = r ? r->size : 0;
@@ -200,6 +205,7 @@ static void compare(plan *p, const igt__walk_entry *e, const char *name, const c
                             .is_upload_only = p->v->is_upload_only};
   igt_error err = IGT_ERROR_INIT;
 
+  p->named = true;
   if (igt__compare_add(&file, &err) != IGT_OK)
     report(p, name, local, r, IGT_RESULT_FAILED, "", &err);
 }
@@ -277,14 +283,24 @@ static char *name_there(const plan *p, const igt__walk_entry *e) {
   return found ? name : there;
 }
 
+/* Clutter is not what a study consists of. */
+static void note_here(plan *p, const igt__walk_entry *e, bool is_sidecar) {
+  p->described |= is_sidecar;
+  p->any_here |= !is_sidecar && !igt__is_clutter(e->path);
+}
+
 static int each_entry(void *payload, const igt__walk_entry *e) {
   plan *p = payload;
   igt__run *run = &p->v->run;
+  bool is_sidecar = p->whole && strcmp(e->path, IGT__SIDECAR) == 0;
   char *name, *local;
 
   if (igt__run_stopping(run))
     return 2;
-  if (e->kind == IGT__WALK_DIR || (p->whole && strcmp(e->path, IGT__SIDECAR) == 0))
+  if (e->kind == IGT__WALK_DIR)
+    return 0;
+  note_here(p, e, is_sidecar);
+  if (is_sidecar)
     return 0;
   name = name_there(p, e);
   local = igt__path_join(p->content, e->path);
@@ -418,6 +434,7 @@ static unsigned category_of(const char *folder) {
 static int pass_folder(const rest *r, const char *path) {
   unsigned category = category_of(path);
 
+  r->p->any_here |= category && !(r->compared & category);
   if (category && !(r->compared & category))
     igt__run_message(&r->p->v->run, IGT_OK, "%s/%s: not compared; --category %s compares it",
                      r->p->folder, path, path);
@@ -431,10 +448,12 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
   igt__run *run = &p->v->run;
   char *local;
   igt__remote mine = {.key = "", .size = (uint64_t)e->st.st_size};
+  bool is_sidecar = strcmp(e->path, IGT__SIDECAR) == 0;
 
   if (e->kind == IGT__WALK_DIR)
     return pass_folder(r, e->path);
-  if (strcmp(e->path, IGT__SIDECAR) == 0 || !passes_here(p, e, e->path))
+  note_here(p, e, is_sidecar);
+  if (is_sidecar || !passes_here(p, e, e->path))
     return 0;
   local = igt__path_join(p->folder, e->path);
   if (!local)
@@ -485,6 +504,24 @@ static igt_status verify_divided(plan *p, unsigned compared, igt_error *err) {
   return status == IGT_OK ? walk_rest(p, compared, err) : status;
 }
 
+/* A folder without any file looks like a study that is safe, or that was lost. One with nothing but
+ * a study.json is what a download makes of an empty study. */
+static void report_empty(plan *p) {
+  char *local = igt__path_join(igt__root_path(p->v->root), p->folder);
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
+                            .result = IGT_RESULT_IGNORED,
+                            .institute = p->group->institute,
+                            .path = p->folder,
+                            .local_path = local,
+                            .text = p->there ? "it contains no files, and the cloud has none for it"
+                                             : "it contains no files, and the cloud has no such "
+                                               "study"};
+
+  if (!p->any_here && !p->named && !(p->described && p->there))
+    igt__run_folder(&p->v->run, &item);
+  igt__free(local);
+}
+
 static void plan_free(plan *p) {
   igt__remotes_free(p->files);
   igt__s3_provider_unref(p->provider);
@@ -510,6 +547,8 @@ static void plan_task(void *arg) {
       status = verify_category(p, c, several, &err);
   if (status == IGT_OK && p->folder && *p->group->study && !p->whole)
     status = verify_divided(p, wanted, &err);
+  if (status == IGT_OK && p->folder && *p->group->study)
+    report_empty(p);
   igt__group_planned(p->group, status, &err);
   plan_free(p);
   igt__run_task_end(run);
