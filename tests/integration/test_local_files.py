@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from igtcloud import DONE, SOME_FAILED, USAGE, Program
+from igtcloud import DONE, FAILED, SOME_FAILED, USAGE, Program
 from uploads import Place, epd, igt, institute, items, patient_study, put, seed, special
 
 SEED = seed(epd(*[institute(f"lab{n}") for n in range(80)]),
@@ -319,6 +319,68 @@ def test_what_cannot_be_read_is_not_registered(igtcloud, lab, new):
     assert lab.names() == ([] if new else ["case"])
     if not new:
         lab.is_whole("case", {"a": "a"})
+
+
+def shut(top, name):
+    """A file that another user cannot open, in a folder that they can list."""
+    top.chmod(0o755)
+    (top / "home").mkdir()
+    (top / "home").chmod(0o777)
+    (top / name).write_text("no")
+    (top / name).chmod(0)
+    return top / name
+
+
+@pytest.mark.case("transfers-32")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_one_file_that_cannot_be_read_is_not_registered(igtcloud, lab, up):
+    put(up, {f"{lab.name}/case/a": "a"})
+    igtcloud.run("upload", up, "up", lab.name)
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
+        path = shut(pathlib.Path(top), "locked")
+        other = Program(igtcloud.url, path.parent / "home")
+        done = other.run("cp", path, f"igt:up/{lab.name}/case/files/locked", status=FAILED,
+                         user=65534, group=65534)
+    assert "ermission denied" in done.err
+    assert set(lab.registered("case")) == {"a"}
+
+
+def waits(cloud, **request):
+    """A request whose response is held back until cloud.heal()."""
+    cloud.clear()
+    cloud.faults({"fault": "silence", "seconds": 600, **request})
+    return lambda: cloud.wait_for(lambda: cloud.requests(fault="silence"))
+
+
+@pytest.mark.case("transfers-32")
+def test_one_file_that_vanishes_is_not_registered(cloud, igtcloud, lab, up):
+    """Between the first look at it and the registration there are requests."""
+    folder = put(up, {f"{lab.name}/case/a": "a", "gone": "gone"}) / lab.name / "case"
+    igtcloud.run("upload", up, "up", lab.name)
+    arrived = waits(cloud, method="GET", path="**/files")
+    process = igtcloud.start("cp", up / "gone", f"igt:up/{lab.name}/case/files/gone")
+    arrived()
+    (up / "gone").unlink()
+    cloud.heal()
+    out, err = process.communicate(timeout=SOON)
+    assert process.returncode == FAILED and b"No such file" in err
+    assert set(lab.registered("case")) == {"a"} and folder.exists()
+
+
+@pytest.mark.case("transfers-32")
+def test_a_file_that_vanishes_during_the_walk_is_not_registered(cloud, igtcloud, lab, up):
+    folder = put(up, {f"{lab.name}/case/z": "z"}) / lab.name / "case"
+    igtcloud.run("upload", up, "up", lab.name)
+    put(folder, {"gone": "gone", "new": "new"})
+    arrived = waits(cloud, method="HEAD", path="**/z")
+    process = igtcloud.start("upload", "--checksum", up, "up", lab.name)
+    arrived()
+    (folder / "gone").unlink()
+    cloud.heal()
+    out, err = process.communicate(timeout=SOON)
+    assert process.returncode == SOME_FAILED and b"gone" in err and b"1 file FAILED" in err
+    assert set(lab.registered("case")) == {"new", "z"}
+    lab.is_whole("case", {"new": "new", "z": "z"})
 
 
 # ---- files that are still being written ----

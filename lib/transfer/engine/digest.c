@@ -119,6 +119,19 @@ igt_status igt__local_read(int fd, char *out, size_t n, igt_error *err) {
   return status;
 }
 
+igt_status igt__local_see_readable(const igt__local *local, igt_error *err) {
+  char first;
+  int fd;
+  igt_status status = igt__local_open(local, &fd, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (local->size > 0)
+    status = igt__local_read(fd, &first, 1, err);
+  igt__os_close(fd);
+  return status;
+}
+
 static igt_status read_into(int fd, uint64_t offset, uint64_t n, char *part, igt__digest *sha,
                             igt__digest *md5, const igt__cancel *cancel, igt_error *err) {
   size_t got;

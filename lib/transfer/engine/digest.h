@@ -34,6 +34,11 @@ igt_status igt__local_fail_changed(igt_error *err);
  * another write may get the same ones. The coarsest clock of a file system (FAT) counts 2 s. */
 bool igt__local_is_young(const igt__local *local);
 
+/* Opens it and reads a byte: bad disks and some NFS servers let a file be opened, and refuse the
+ * first read. What cannot be read must not be registered: it would stay in the cloud as a file that
+ * never gets complete. */
+igt_status igt__local_see_readable(const igt__local *local, igt_error *err);
+
 /* Reads the first n bytes; IGT_E_CHANGED: there are fewer. */
 igt_status igt__local_read(int fd, char *out, size_t n, igt_error *err);
 

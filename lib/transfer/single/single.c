@@ -335,7 +335,7 @@ static igt_status take_content(content *c, const igt_file_source *source, bool f
   if (!S_ISREG(st.st_mode))
     return igt__fail(err, IGT_E_INVALID, "'%s' is not a regular file", c->local.path);
   igt__local_take(&c->local, &st);
-  return IGT_OK;
+  return igt__local_see_readable(&c->local, err);
 }
 
 static igt_status is_listed(igt_node *in, const char *key, igt_error *err) {
@@ -346,8 +346,10 @@ static igt_status is_listed(igt_node *in, const char *key, igt_error *err) {
   return status;
 }
 
-/* Registers the key, unless the cloud has it: a second registration is a second file. */
-static igt_status register_file(igt_node *in, const char *key, uint64_t size, igt_error *err) {
+/* Registers the key, unless the cloud has it: a second registration is a second file. The file is
+ * looked at again right before, since it may have vanished during the requests. */
+static igt_status register_file(igt_node *in, const char *key, const igt__local *local,
+                                igt_error *err) {
   const igt_file *list[1];
   igt_file body = {0};
   igt_files *response = NULL;
@@ -357,8 +359,11 @@ static igt_status register_file(igt_node *in, const char *key, uint64_t size, ig
 
   if (status != IGT_E_NOT_FOUND)
     return status;
+  status = igt__local_see_readable(local, err);
+  if (status != IGT_OK)
+    return status;
   body.key = (igt_string_field){IGT_SET, key};
-  body.file_size = (igt_integer_field){IGT_SET, (int64_t)size};
+  body.file_size = (igt_integer_field){IGT_SET, (int64_t)local->size};
   list[0] = &body;
   status = in->kind == IGT_NODE_PROJECT
                ? igt_register_project_files(in->client, in->id, NULL, list, 1, &response, err)
@@ -386,7 +391,7 @@ static igt_status send(single *s, const igt__object *object, igt_node *in, bool 
   igt_status status = IGT_OK;
 
   if (in)
-    status = register_file(in, object->key, local->size, err);
+    status = register_file(in, object->key, local, err);
   return status == IGT_OK ? igt__send_add(&file, err) : status;
 }
 

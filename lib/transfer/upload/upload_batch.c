@@ -145,11 +145,31 @@ static void register_part(plan *p, size_t first, size_t count, unsigned *refused
   register_part(p, first + count / 2, count - count / 2, refused);
 }
 
+/* Right before the rest is registered: a file may have vanished since the walk found it. */
+static void leave_unreadable(plan *p) {
+  size_t kept = 0;
+
+  for (size_t i = 0; i < p->batch_count; i++) {
+    const igt__send_file *send = &p->pending[i];
+    igt_error err = IGT_ERROR_INIT;
+    if (igt__local_see_readable(&send->local, &err) != IGT_OK) {
+      igt__upload_report(p, send->item_path, send->key, &send->local, IGT_RESULT_FAILED, "", &err);
+      continue;
+    }
+    p->batch[kept] = p->batch[i];
+    p->pending[kept++] = p->pending[i];
+  }
+  p->batch_count = kept;
+}
+
 void igt__upload_batch_flush(plan *p) {
   unsigned refused = 0;
 
-  if (p->batch_count == 0)
+  leave_unreadable(p);
+  if (p->batch_count == 0) {
+    clear_batch(p);
     return;
+  }
   if (p->import && !p->import->begun)
     p->begin_import(p);
   register_part(p, 0, p->batch_count, &refused);

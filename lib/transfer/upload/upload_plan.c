@@ -45,21 +45,6 @@ void igt__upload_report(plan *p, const char *path, const char *key, const igt__l
   igt__group_item(p->group, &item);
 }
 
-/* A file that cannot be read must not be registered: it would stay in the cloud as one that never
- * gets complete. Bad disks and some NFS servers let it be opened, and refuse the first read. */
-static igt_status see_readable(const igt__local *local, igt_error *err) {
-  char first;
-  int fd;
-  igt_status status = igt__local_open(local, &fd, err);
-
-  if (status != IGT_OK)
-    return status;
-  if (local->size > 0)
-    status = igt__local_read(fd, &first, 1, err);
-  igt__os_close(fd);
-  return status;
-}
-
 /* path: as the cloud has it. */
 static void take_file(plan *p, const char *path, const igt__local *local) {
   igt_error err = IGT_ERROR_INIT;
@@ -76,8 +61,8 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
     status = igt__fail(&err, IGT_E_UNSAFE_NAME, "its key would be longer than S3's 1,024 bytes");
   if (status == IGT_OK)
     status = igt__upload_is_there(p, key.data, local, &there, &err);
-  if (status == IGT_OK && !there)
-    status = see_readable(local, &err);
+  if (status == IGT_OK && !there && p->u->run.options.dry_run)
+    status = igt__local_see_readable(local, &err);
   if (status == IGT_OK && p->only_named)
     status = igt__fail(&err, IGT_E_CHANGED,
                        "it appeared during the upload; retry once the folder no longer changes");
@@ -236,7 +221,7 @@ static bool can_go(plan *p, const igt__walk_entry *e, igt_error *err) {
 
   local.path = path;
   igt__local_take(&local, &e->st);
-  can = can && see_readable(&local, err) == IGT_OK;
+  can = can && igt__local_see_readable(&local, err) == IGT_OK;
   igt__free(name);
   igt__free(path);
   return can;
