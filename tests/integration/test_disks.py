@@ -254,6 +254,54 @@ def test_planted_partial_file(igtcloud, out, tmp_path, kind, name):
     assert leftovers(out) == ([] if kind == "folder" else [f"i/s/{planted.name}"]) or kind == "fifo"
 
 
+# ---- two runs in one folder ----
+
+FILM = {"film.bin": 40 * MIB}
+
+
+def begin_and_hold(igtcloud, cloud, out, partials):
+    """It has a partial file, and waits for a response."""
+    cloud.faults({"fault": "silence", "method": "GET", "path": "**/film.bin", "skip": 2, "seconds": 600})
+    process = igtcloud.start("download", "--connections", "1", out, "film")
+    cloud.wait_for(lambda: len(leftovers(out)) == partials and
+                   len(cloud.requests(fault="silence", took=None)) == partials)
+    return process
+
+
+def kill(process):
+    process.kill()
+    process.communicate()
+
+
+def test_what_a_killed_run_left_is_removed(cloud, igtcloud, out):
+    """Not while its process lives. Nothing is continued from it: the other run has completed the file."""
+    cloud.clear()
+    held = begin_and_hold(igtcloud, cloud, out, 1)
+    igtcloud.run("download", out, "film")
+    assert whole(out, FILM) == 1 and leftovers(out) == ["i/s/.film.bin.igtpart"]
+    igtcloud.run("download", out, "film")
+    assert leftovers(out) == ["i/s/.film.bin.igtpart"]
+    kill(held)
+    igtcloud.run("download", "--dry-run", out, "film")
+    assert leftovers(out) == ["i/s/.film.bin.igtpart"]
+    done = igtcloud.run("download", "--json", out, "film")
+    assert done.summary["filesSkipped"] == 1 and whole(out, FILM) == 1 and not leftovers(out)
+
+
+def test_what_the_second_run_left_is_removed(cloud, igtcloud, out):
+    cloud.clear()
+    first = begin_and_hold(igtcloud, cloud, out, 1)
+    kill(begin_and_hold(igtcloud, cloud, out, 2))
+    cloud.heal()
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == DONE, err
+    (left,) = leftovers(out)
+    assert left != "i/s/.film.bin.igtpart" and whole(out, FILM) == 1
+    (out / "i/s/.film.igtpart").write_text("of another file")
+    igtcloud.run("download", out, "film")
+    assert whole(out, FILM) == 1 and leftovers(out) == ["i/s/.film.igtpart"]
+
+
 # ---- a loss of power ----
 
 def stop_in_film(store, odd, out, number, change):

@@ -178,6 +178,8 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
   }
   status = igt__download_is_there(p, &fetch, &there, &known, &err);
   if (status == IGT_OK && there) {
+    if (!p->d->run.options.dry_run)
+      igt__leftovers_remove(&p->leftovers, p->d->root, p->d->run.journal, path);
     report_skipped(p, &fetch, &known);
   } else if (status == IGT_OK && p->d->run.options.dry_run) {
     report_planned(p, &fetch);

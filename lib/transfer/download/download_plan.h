@@ -10,6 +10,7 @@
 #include "transfer/download/case_names.h"
 #include "transfer/download/download.h"
 #include "transfer/download/fetch.h"
+#include "transfer/download/leftovers.h"
 
 /* One study (or the project's files) while it is planned. */
 typedef struct igt__download_plan {
@@ -32,6 +33,7 @@ typedef struct igt__download_plan {
   const igt__manifest_study
       *listed;               /* of the manifest; NULL: there is none, all files are wanted */
   igt__manifest_table table; /* its files */
+  igt__leftovers leftovers;  /* beside files that are up to date */
   igt__present present;      /* to delete what else is here */
   igt_error *why;            /* of what failed in each_name() of download_study.c */
 } igt__download_plan;

@@ -184,6 +184,7 @@ static void plan_free(plan *p) {
   igt__case_names_free(p->case_names);
   igt__manifest_table_close(&p->table);
   igt__present_end(&p->present);
+  igt__leftovers_finish(&p->leftovers);
   igt__s3_provider_unref(p->provider);
   igt_model_free(p->study ? &p->study->model : NULL);
   igt__free(p->folder);

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/str.h"
 #include "crypto/crypto.h"
 
 enum { ATTEMPTS = 8, SALT = 8 };
@@ -224,6 +225,45 @@ igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char 
   return status != IGT_OK ? status
                           : igt__fail(err, IGT_E_LOCKED, "another process is writing %s", path);
 }
+
+/* ---- one that nobody will continue ---- */
+
+static const char suffix[] = ".igtpart";
+
+bool igt__partial_is_name(const char *name) {
+  return *name == '.' && igt__str_ends(name, suffix);
+}
+
+/* With or without a salt. */
+bool igt__partial_is_of(const char *partial, const char *path) {
+  char *usual = igt__path_partial(path, "");
+  size_t n = usual ? strlen(usual) - strlen(suffix) : 0;
+  bool is = usual &&
+            (strcmp(partial, usual) == 0 || (strncmp(partial, usual, n) == 0 && partial[n] == '.' &&
+                                             strcspn(partial + n + 1, "./") == SALT &&
+                                             strcmp(partial + n + 1 + SALT, suffix) == 0));
+
+  igt__free(usual);
+  return is;
+}
+
+bool igt__partial_remove(igt__root *root, const char *partial, const char *path) {
+  igt__partial old = {.root = root, .path = path, .name = igt__strdup(partial), .fd = -1};
+  igt_error err = IGT_ERROR_INIT;
+  bool mine = false;
+
+  if (old.name && !igt__root_has_no_locks(root) && open_existing(&old, &err) == IGT_OK) {
+    if (old.existed && take_lock(old.fd) == LOCK_MINE)
+      (void)is_named(&old, &mine, &err);
+    if (mine || !old.existed) /* not ours: then this is the file that it was compared with */
+      discard(&old);
+    forget(&old);
+  }
+  igt__free(old.name);
+  return mine;
+}
+
+/* ---- the end of a download ---- */
 
 /* A file system that does not store times must not make us lose what was fetched and verified. */
 static void set_time(igt__partial *partial, int64_t mtime) {

@@ -30,6 +30,12 @@ igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char 
 /* Checks the result of close, then renames it to the final name. mtime < 0: unchanged. only_new: an
  * existing file is another one: IGT_E_COLLISION. */
 igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_new, igt_error *err);
+/* Whether a name without folders is that of a partial file, and whether it is that of this file. */
+bool igt__partial_is_name(const char *name);
+bool igt__partial_is_of(const char *partial, const char *path);
+/* Removes a partial file of path, if it is ours and no process has it locked. Where files cannot be
+ * locked it stays. */
+bool igt__partial_remove(igt__root *root, const char *partial, const char *path);
 /* keep: leave it for a later run; else delete it. */
 void igt__partial_close(igt__partial *partial, bool keep);
 
