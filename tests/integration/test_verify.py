@@ -34,6 +34,8 @@ SEED = {
         {"name": "in", "projectTypeName": "EPD", "institutes": [{"name": "lab", "studies": []}]},
         *({"name": f"own-{n}", "projectTypeName": "EPD",
            "institutes": [{"name": "lab", "studies": []}]} for n in ("files", "dicom", "only")),
+        *({"name": f"also-{n}", "projectTypeName": "EPD",
+           "institutes": [{"name": "lab", "studies": []}]} for n in ("files", "dicom")),
         {"name": "hollow", "projectTypeName": "EPD",
          "institutes": [{"name": "lab", "studies": [{"name": "nothing"}]}]},
         {"name": "patients", "institutes": [{"name": "ward", "studies": []}]},
@@ -131,6 +133,48 @@ def test_an_upload_is_the_same(igtcloud, tmp_path):
     assert verified["film.bin"] in ("sha256", "etag-parts") and all(verified.values())
     igtcloud.run("download", tmp_path / "down", "in")
     same(igtcloud, 4, tmp_path / "down", "in")
+
+
+CATEGORIES = "--category files --category dicom --category annotations".split()
+
+
+def files_in(folder):
+    return {n for n in tree(folder) if not n.endswith("study.json")}
+
+
+@pytest.mark.parametrize("options", [[], ["--category", "files"], ["--checksum"]])
+def test_a_download_into_a_folder_that_is_divided(igtcloud, trial, tmp_path, options):
+    """It follows the division: files beside "files" would be a second copy that no upload sends."""
+    out = tmp_path / "divided"
+    igtcloud.run("download", *CATEGORIES, out, "trial")
+    before = files_in(out)
+    (out / "north/P1---A/files/notes.txt").unlink()
+    (out / "north/P1---B/files/notes.txt").write_text("other, longer")
+    done = igtcloud.run("download", "--json", *options, out, "trial")
+    assert files_in(out) == before and done.summary["filesDone"] == 2
+    same(igtcloud, 9, out, "trial")
+    done = igtcloud.run("sync", "--delete", "--json", "igt:trial", out)
+    assert files_in(out) == before and done.summary["filesDeleted"] == 0
+
+
+@pytest.mark.parametrize("own", ["files", "dicom"])
+def test_a_download_into_a_folder_of_a_study_with_folders_called_as_ours(igtcloud, tmp_path, own):
+    """Such folders divide nothing, however little of the study is here; an earlier division stays."""
+    project = f"also-{own}"
+    put(tmp_path / "up/lab/case/files", {"x": "1", f"{own}/x": "22", f"{own}/files/x": "333"})
+    igtcloud.run("upload", tmp_path / "up", project)
+    igtcloud.run("download", tmp_path / "whole", project)
+    expected = {"lab/case/x", f"lab/case/{own}/x", f"lab/case/{own}/files/x"}
+    for left in (set(), {f"lab/case/{own}/x"}, expected - {"lab/case/x"}):
+        for name in expected - left:
+            (tmp_path / "whole" / name).unlink(missing_ok=True)
+        igtcloud.run("download", tmp_path / "whole", project)
+        assert files_in(tmp_path / "whole") == expected
+    igtcloud.run("download", *CATEGORIES, tmp_path / "divided", project)
+    before = files_in(tmp_path / "divided")
+    (tmp_path / "divided/lab/case/files/x").unlink()
+    igtcloud.run("download", tmp_path / "divided", project)
+    assert files_in(tmp_path / "divided") == before
 
 
 @pytest.mark.parametrize("own", ["files", "dicom"])

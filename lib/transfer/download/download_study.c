@@ -10,7 +10,9 @@
 #include "base/os/os.h"
 #include "base/str.h"
 #include "transfer/download/download_plan.h"
+#include "transfer/engine/layout.h"
 #include "transfer/engine/space.h"
+#include "transfer/engine/tree.h"
 
 typedef igt__download_plan plan;
 
@@ -131,6 +133,58 @@ static igt_status write_study_json(plan *p, igt_error *err) {
   return status;
 }
 
+/* ---- where the files go ---- */
+
+/* What tells a folder that an earlier download of several categories divided from one whose study
+ * has folders that are called as ours for categories. */
+typedef struct division {
+  plan *p;
+  igt__layout layout;
+  bool own_files, own_dicom; /* listed files lie in a folder of this name */
+  igt_error *err;
+} division;
+
+static igt_status each_place(void *payload, const char *list, igt_file *file) {
+  division *d = payload;
+  plan *p = d->p;
+  const char *name = igt__download_name(file);
+
+  if (igt__run_stopping(&p->d->run))
+    return IGT_E_CANCELLED;
+  if (list && strcmp(list, "files") != 0)
+    return IGT_OK;
+  d->own_files |= igt__str_starts(name, "files/");
+  d->own_dicom |= igt__str_starts(name, "dicom/");
+  return igt__layout_look(&d->layout, p->d->root, p->folder, name, d->err);
+}
+
+static igt_status has_folder(const plan *p, const char *name, bool *has, igt_error *err) {
+  char *path = igt__path_join(p->folder, name);
+  igt_status status = path ? igt__folder_look(p->d->root, path, has, err) : igt__fail_memory(err);
+
+  igt__free(path);
+  return status;
+}
+
+/* Files beside a folder "files" would be a second copy, which no upload sends and no verify finds.
+ * The list is read once more only if there is such a folder. */
+static igt_status see_division(plan *p, bool *divided, igt_error *err) {
+  bool files = false, dicom = false;
+  division d = {.p = p, .err = err};
+  igt_status status = p->d->root ? has_folder(p, "files", &files, err) : IGT_OK;
+
+  if (status == IGT_OK && p->d->root)
+    status = has_folder(p, "dicom", &dicom, err);
+  if (status != IGT_OK || (!files && !dicom))
+    return status;
+  status = igt__group_each_file(p->group, NULL, false, each_place, &d, err);
+  if ((files && !d.own_files) || (dicom && !d.own_dicom))
+    *divided = !igt__layout_is_direct(&d.layout);
+  else
+    *divided = d.layout.divided > d.layout.direct;
+  return status;
+}
+
 /* Files of the manifest that the cloud did not list. */
 static void report_vanished(plan *p) {
   const char *key;
@@ -156,18 +210,20 @@ static void report_vanished(plan *p) {
 
 static igt_status plan_files(plan *p, igt_error *err) {
   unsigned wanted = p->d->options->categories ? p->d->options->categories : IGT_CATEGORY_FILES;
-  bool several = (wanted & (wanted - 1)) != 0;
+  bool divided = (wanted & (wanted - 1)) != 0;
   igt_status status = igt__group_check_prefix(p->group, err);
 
   if (status == IGT_OK && p->listed)
     status = igt__manifest_table_open(p->d->manifest, p->listed, &p->lists, &p->table, err);
   if (status == IGT_OK)
     status = igt__present_begin(&p->present, p->d, p->folder, p->group->study_id, &p->lists, err);
+  if (status == IGT_OK && wanted == IGT_CATEGORY_FILES)
+    status = see_division(p, &divided, err);
   if (status == IGT_OK && !p->d->run.options.dry_run)
     status = write_study_json(p, err);
   for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)
     if (wanted & igt__categories[c].bit)
-      status = list_category(p, c, several, err);
+      status = list_category(p, c, divided, err);
   if (status == IGT_OK && p->listed)
     report_vanished(p);
   if (status == IGT_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a study's folder has its files (layout.h). Called by uploads and verify. */
+/* Where a study's folder has its files (layout.h). Called by downloads, uploads and verify. */
 #include "transfer/engine/layout.h"
 
 #include <string.h>

@@ -4,8 +4,8 @@
 
 /* Where a study's folder has its files: in the folder itself, as a download of files alone puts
  * them, or in its subfolder "files", beside those of the other categories. The subfolder decides,
- * unless the study has a folder of that name in the cloud: then the local files do. Uploads and
- * verify agree on it here. */
+ * unless the study has a folder of that name in the cloud: then the local files do. Downloads,
+ * uploads and verify agree on it here. */
 
 #include <stdbool.h>
 #include <stdint.h>
