@@ -37,6 +37,7 @@ typedef struct fetch {
   bool size_known; /* the store stated it */
   char etag[80];
   bool is_weak;
+  _Atomic bool weakened; /* a response has the same ETag as a weak one, and no digest would tell */
   int64_t last_modified;
   igt__check check;
   bool checking;
@@ -88,7 +89,8 @@ igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err
  * size must match what arrived. */
 igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err);
 /* Whether a response is for f's object; IGT_E_PRECONDITION if not. */
-igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error *err);
+igt_status igt__fetch_same(fetch *f, const igt__s3_request *req, igt_error *err);
+igt_status igt__fetch_fail_changing(igt_error *err); /* for good */
 igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err);
 /* Renames the partial file to its final name. */
 igt_status igt__fetch_commit(fetch *f, igt_error *err);

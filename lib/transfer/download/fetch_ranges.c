@@ -237,13 +237,15 @@ static void ranges_ended(fetch *f) {
 
   if (f->status == IGT_OK) {
     igt__pool_add(f->run->hashers, verify_task, f);
+  } else if (f->status == IGT_E_PRECONDITION && f->weakened) {
+    go_on_as_a_whole(f);
   } else if (f->status == IGT_E_PRECONDITION && f->restarts < IGT__FETCH_RESTARTS) {
     start_over(f);
   } else if (has_no_ranges(f)) {
     go_on_as_a_whole(f);
   } else {
     if (f->status == IGT_E_PRECONDITION)
-      f->status = igt__fail(&err, IGT_E_GONE, "the object keeps changing during the download");
+      f->status = igt__fetch_fail_changing(&err);
     else
       igt__failure_get(f->error, &err);
     igt__fetch_remember(f);

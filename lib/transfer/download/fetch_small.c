@@ -154,7 +154,7 @@ static void small_failed(part *p, igt_status status, igt_error *err) {
     return;
   }
   if (status == IGT_E_PRECONDITION)
-    status = igt__fail(err, IGT_E_GONE, "the object keeps changing during the download");
+    status = igt__fetch_fail_changing(err);
   igt__fetch_failed(f, status, err);
 }
 
