@@ -324,10 +324,8 @@ int confirm(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Of a question without an answer: the command's exit status, after saying why. Without a terminal
  * that is a usage error; otherwise the user pressed Ctrl-C, or Ctrl-D, which means no. */
 int no_answer(const char *without_terminal);
-/* Asks for the password again; reads it from standard input with --password-stdin. */
-bool ask_again(const settings *s, const char *question, char *out, size_t cap);
-/* As no_answer, of ask_again. */
-int no_password(const settings *s, const char *without_one);
+/* As no_answer, of ask_again. what: requires the password. */
+int no_password(const settings *s, const char *what);
 /* Takes the institute and environment from the optional arguments. False: it has printed a usage
  * error. */
 bool take_place(const settings *s, const char **institute, const char **environment);
@@ -345,6 +343,11 @@ bool is_from_keyring(void); /* the last password was */
 /* Offers on the terminal to put a password that was typed into the keyring; wipes it. */
 void offer_to_keep(const settings *s, const igt_identity *who);
 void keep_typed(void); /* for offer_to_keep */
+/* Before the sign-in, of a command that calls ask_again after it. */
+void will_ask_again(void);
+/* Asks for the password again. With --password-stdin it is the next line, or at the end of standard
+ * input the one that signed in; --password-command is run again. */
+bool ask_again(const settings *s, const char *question, char *out, size_t cap);
 
 /* keyring.c: the desktop's keyring. *why: NULL-terminated, valid if there is none. */
 bool keyring_is_available(const char **why);

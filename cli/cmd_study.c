@@ -243,12 +243,12 @@ static int cmd_submit(settings *s) {
   int status = EXIT_FAILED;
   change c;
 
+  will_ask_again();
   if (!change_open(&c, s, &status))
     return status;
   if (!ask_again(s, "Password (again, to submit the study)", password, sizeof password)) {
     place_close(&c.p);
-    return no_password(
-        s, "submitting requires the password again: use a terminal or --password-stdin");
+    return no_password(s, "submitting");
   }
   igt_status result = submit(&c, password, &response, &err);
   explicit_bzero(password, sizeof password);
@@ -313,7 +313,7 @@ const command study_submit_command = {
     1,
     "submit a study",
     "Sets the electronic record state of a study to submitted. Asks for the password again; with\n"
-    "--password-stdin it is the next line of standard input.",
+    "--password-stdin it is the next line of standard input, or the same if there is none.",
     study_options,
     true,
     cmd_submit};

@@ -218,14 +218,15 @@ static int cmd_upload(settings *s) {
   o.source = s->arguments[0];
   select_files(s, &setup.selection, &o.category);
   o.whole_flat_names = s->flat_names && strcmp(s->flat_names, "whole") == 0;
+  if (s->submit)
+    will_ask_again();
   if (!begin_transfer(s, &setup, "uploaded", &r, &client, &status))
     return status;
   if (s->submit) {
     if (!ask_again(s, "Password (again, to submit the studies)", password, sizeof password)) {
       report_close_early(r, IGT_E_INVALID, NULL);
       close_client(client);
-      return no_password(
-          s, "--submit requires the password again: use a terminal or --password-stdin");
+      return no_password(s, "--submit");
     }
     o.submit_password = password;
   }

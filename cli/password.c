@@ -11,7 +11,8 @@
 
 static atomic_bool asking;
 static char asked_user[256], typed[1024]; /* typed: of login; wiped by offer_to_keep */
-static bool from_keyring, keeps_typed, said_why;
+static char read_once[1024];              /* from standard input; wiped by ask_again */
+static bool from_keyring, keeps_typed, keeps_read, said_why;
 
 bool is_asking(void) {
   return asking;
@@ -44,6 +45,14 @@ static bool ask_command(const settings *s, char *out, size_t cap) {
   return done;
 }
 
+static bool read_line(char *out, size_t cap) {
+  if (!read_password(out, cap))
+    return false;
+  if (keeps_read)
+    snprintf(read_once, sizeof read_once, "%s", out);
+  return true;
+}
+
 /* The library's message is of users and passwords: here only the user is missing. */
 static bool find_user(const settings *s, const char *question, char *out, size_t cap) {
   bool done = ask_text(question, out, cap);
@@ -60,7 +69,7 @@ static bool find_user(const settings *s, const char *question, char *out, size_t
 static bool find_password(const settings *s, const char *domain, const char *question, char *out,
                           size_t cap) {
   if (s->password_stdin)
-    return read_password(out, cap);
+    return read_line(out, cap);
   if (s->password_command)
     return ask_command(s, out, cap);
   from_keyring = !s->no_keyring && *known_user(s) && keyring_read(domain, known_user(s), out, cap);
@@ -84,6 +93,28 @@ bool prompt_user(const settings *s, const char *domain, igt_prompt_kind what, co
 
 bool has_said_why(void) {
   return said_why;
+}
+
+/* ---- once more, to submit ---- */
+
+void will_ask_again(void) {
+  keeps_read = true;
+}
+
+bool ask_again(const settings *s, const char *question, char *out, size_t cap) {
+  bool done;
+
+  if (s->password_stdin) {
+    done = read_password(out, cap) && *out;
+    if (!done && *read_once && !caught_signal())
+      done = snprintf(out, cap, "%s", read_once) < (int)cap;
+  } else if (s->password_command) {
+    done = ask_command(s, out, cap);
+  } else {
+    done = ask_password(question, out, cap);
+  }
+  explicit_bzero(read_once, sizeof read_once);
+  return done;
 }
 
 /* ---- the keyring, around a login ---- */

@@ -210,10 +210,6 @@ void close_client(igt_client *client) {
 
 /* ---- questions ---- */
 
-bool ask_again(const settings *s, const char *question, char *out, size_t cap) {
-  return s->password_stdin ? read_password(out, cap) : ask_password(question, out, cap);
-}
-
 int no_answer(const char *without_terminal) {
   if (!caught_signal() && !can_ask())
     return usage_error("%s", without_terminal);
@@ -221,9 +217,17 @@ int no_answer(const char *without_terminal) {
   return caught_signal() ? exit_status_of(IGT_E_CANCELLED) : EXIT_FAILED;
 }
 
-int no_password(const settings *s, const char *without_one) {
-  return s->password_stdin && !caught_signal() ? usage_error("%s", without_one)
-                                               : no_answer(without_one);
+int no_password(const settings *s, const char *what) {
+  char without_one[256];
+
+  if (has_said_why()) /* the program that was to print it has failed */
+    return EXIT_FAILED;
+  if (s->password_stdin && !caught_signal())
+    return usage_error("%s requires the password, and standard input has none", what);
+  snprintf(without_one, sizeof without_one,
+           "%s requires the password again: use a terminal, --password-stdin or --password-command",
+           what);
+  return no_answer(without_one);
 }
 
 int confirm(const settings *s, const char *fmt, ...) {

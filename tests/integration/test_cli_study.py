@@ -169,7 +169,25 @@ def test_submit_by_standard_input(igtcloud):
     igtcloud.run("study submit", STUDY)
     igtcloud.password = "demo"
     assert shown(igtcloud)["electronicRecordState"] == "submitted"
-    igtcloud.run("study submit", STUDY, status=USAGE)
+
+
+@pytest.mark.parametrize("given, status", [("demo", DONE), ("demo\n", DONE), ("demo\ndemo\n", DONE),
+                                           ("demo\nwrong\n", None)])
+def test_submit_with_one_password(igtcloud, given, status):
+    """A file or variable has it once; a second line counts."""
+    igtcloud.password = given
+    done = igtcloud.run("study submit", STUDY, status=status)
+    igtcloud.password = "demo"
+    assert (done.status == DONE) == (status == DONE)
+    assert shown(igtcloud)["electronicRecordState"] == ("submitted" if status == DONE else "draft")
+
+
+def test_submit_by_a_command(igtcloud, tmp_path):
+    count = f"echo x >> {tmp_path}/count; echo demo"
+    igtcloud.run("study submit", "--user", igtcloud.user, "--password-command", count, STUDY,
+                 sign_in=False)
+    assert shown(igtcloud)["electronicRecordState"] == "submitted"
+    assert (tmp_path / "count").read_text() == "x\nx\n"
 
 
 @pytest.mark.parametrize("command", ["set", "label", "comment", "submit"])

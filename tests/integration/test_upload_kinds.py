@@ -3,7 +3,7 @@
 
 import pytest
 
-from igtcloud import DENIED, ENDED, ENDING, FAILED, SOME_FAILED, USAGE, Program
+from igtcloud import DENIED, ENDED, ENDING, FAILED, SOME_FAILED, Program
 from odd_cloud import Reply
 from test_rest_data import dicom
 from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put, seed,
@@ -35,10 +35,11 @@ def test_submit_asks_on_the_terminal(igtcloud, up, name, ward):
     assert "demo\n" not in screen
 
 
-def test_submit_from_standard_input(igtcloud, up, name, ward):
-    """Unattended: the same password once more, on a line of its own."""
+@pytest.mark.parametrize("given", ["demo", "demo\ndemo"])
+def test_submit_from_standard_input(igtcloud, up, name, ward, given):
+    """Unattended: the password may be repeated on a line of its own."""
     put(up, {f"{name}/P1/A/x": "x", f"{name}/new/S/x": "y"})
-    igtcloud.password = "demo\ndemo"
+    igtcloud.password = given
     igtcloud.run("upload", "--submit", *NOW, up, "trial")
     assert states(ward)["P1/A"] == states(ward)["new/S"] == "submitted"
 
@@ -57,10 +58,14 @@ def test_submit_that_the_cloud_does_not_confirm(odd, home, up, name, ward, how):
     assert "the cloud responded" in done.err
 
 
-def test_submit_without_anybody_to_ask(igtcloud, up, name, ward):
+def test_submit_by_a_command(igtcloud, up, name, ward, tmp_path):
     put(up, {f"{name}/P1/A/x": "x"})
-    done = igtcloud.run("upload", "--submit", *NOW, up, "trial", status=USAGE)
-    assert "--submit" in done.err and ward.contents("P1/A") == {}
+    arguments = ["--submit", *NOW, up, "trial", "--user", igtcloud.user, "--password-command"]
+    once = f"test ! -e {tmp_path}/was && touch {tmp_path}/was && echo demo"
+    done = igtcloud.run("upload", *arguments, once, sign_in=False, status=FAILED)
+    assert "exit status 1" in done.err and ward.contents("P1/A") == {}
+    igtcloud.run("upload", *arguments, "echo demo", sign_in=False)
+    assert states(ward)["P1/A"] == "submitted"
 
 
 def test_submit_with_a_wrong_password(igtcloud, up, name, ward):
