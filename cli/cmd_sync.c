@@ -183,7 +183,8 @@ const command sync_command = {
     "\n"
     "--delete is for downloads: when everything else has succeeded, it deletes local files that\n"
     "the cloud does not have, in the folders of studies that were downloaded before. The folder\n"
-    "of a study that the cloud no longer has stays. Nothing in the cloud is ever deleted.\n"
+    "of a study that the cloud no longer has is named, and stays. Nothing in the cloud is ever\n"
+    "deleted.\n"
     "--dry-run prints what would happen on standard output.",
     sync_options,
     true,

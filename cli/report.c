@@ -128,7 +128,9 @@ static bool is_unmatched(const igt_transfer_item *item) {
 static const char *reason_of(const igt_transfer_item *item) {
   if (is_unmatched(item))
     return NO_STUDY;
-  return item->kind != IGT_ITEM_FILE ? "" : item->error ? item->error->text : item->text;
+  if (item->kind == IGT_ITEM_STUDY || item->kind == IGT_ITEM_IMPORT)
+    return "";
+  return item->error ? item->error->text : item->text;
 }
 
 static void end_alike(report *r) {
@@ -335,6 +337,7 @@ const summary_count summary_counts[] = {
     {"filesMissingHere", offsetof(igt_transfer_summary, files_missing_here)},
     {"filesMissingThere", offsetof(igt_transfer_summary, files_missing_there)},
     {"filesDeleted", offsetof(igt_transfer_summary, files_deleted)},
+    {"foldersKept", offsetof(igt_transfer_summary, folders_kept)},
     {"filesReplaced", offsetof(igt_transfer_summary, files_replaced)},
     {"filesUnchecked", offsetof(igt_transfer_summary, files_unchecked)},
     {"requests", offsetof(igt_transfer_summary, requests)},
@@ -446,8 +449,11 @@ static void print_summary(const report *r, const igt_transfer_summary *s) {
   note(s->files_young, "file", "files", " skipped: changed too recently (--min-age)");
   note(s->files_ignored - s->files_incomplete - s->files_clutter - s->files_young, "file", "files",
        " ignored");
-  if (r->ignored > s->files_ignored)
-    note(r->ignored - s->files_ignored, "folder", "folders", " ignored");
+  if (r->ignored > s->files_ignored + s->folders_kept)
+    note(r->ignored - s->files_ignored - s->folders_kept, "folder", "folders", " ignored");
+  note(s->folders_kept, "folder of a study that the cloud no longer has was",
+       "folders of studies that the cloud no longer has were",
+       " kept; delete what you no longer need yourself");
   note(s->files_clutter, "file", "files",
        " of macOS, Windows or a NAS skipped (._*, .DS_Store, Thumbs.db, ...); use "
        "--include-clutter to "

@@ -152,6 +152,8 @@ typedef struct igt_transfer_summary {
   /* Of a run that ended early: studies that it had found. */
   uint64_t studies_unfinished;  /**< cut off after a part of their files */
   uint64_t studies_not_started; /**< none of their files was tried */
+  uint64_t folders_kept;        /**< with delete_extra: local folders of studies that the cloud no
+                                   longer has, or not under this name */
 } igt_transfer_summary;
 #define IGT_TRANSFER_SUMMARY_INIT IGT_SIZED(igt_transfer_summary)
 /** As IGT_TRANSFER_SUMMARY_INIT, where an initializer cannot be used: size is sizeof(*summary). */

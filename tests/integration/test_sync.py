@@ -155,6 +155,64 @@ def test_categories_in_folders(igtcloud, out):
     assert {i["path"] for i in items(done, result="deleted")} == {"files/old", "dicom/old"}
 
 
+# ---- folders of studies that are gone ----
+
+def kept_lines(done):
+    return {i["path"] for i in items(done, kind="other", result="ignored")}
+
+
+def sync_then_remove(igtcloud, folder, *options):
+    """A study is deleted in the cloud after it was downloaded."""
+    source = folder.parent / "source"
+    put(source, {"north/P7---Gone/x.txt": "x"})
+    igtcloud.run("upload", source, "trial")
+    igtcloud.run("sync", *options, "igt:trial", folder)
+    igtcloud.run("rm", "--yes", "trial/north/P7/Gone")
+
+
+@pytest.fixture
+def removed(igtcloud, synced):
+    """And one renamed."""
+    sync_then_remove(igtcloud, synced)
+    sidecar = synced / "south/P1---A/study.json"
+    sidecar.write_text(sidecar.read_text().replace("P1/A", "P1/Old"))
+    (synced / "south/P1---A").rename(synced / "south/P1---Old")
+    put(synced, {"mine/P9---Z/x.txt": "not downloaded", "north/P9---Z/x.txt": "neither",
+                 "north/P8---Z/study.json": '{"studyDatabaseId": "x", "projectId": "another"}'})
+    return synced
+
+
+def test_folders_of_removed_studies_are_named(igtcloud, removed):
+    gone = {"north/P7---Gone", "south/P1---Old"}
+    before = names(removed)
+    for options in ["--dry-run"], []:
+        done = igtcloud.run("sync", "--json", "--delete", *options, "igt:trial", removed)
+        assert kept_lines(done) == gone and done.summary["foldersKept"] == 2
+        assert done.summary["filesIgnored"] == 0 and names(removed) >= before
+    done = igtcloud.run("sync", "--delete", "igt:trial", removed)
+    assert "ignored: north/P7---Gone: the cloud no longer has this study" in done.err
+    assert "  2 folders of studies that the cloud no longer has were kept; delete" in done.err
+    assert "folders ignored" not in done.err
+    done = igtcloud.run("sync", "--json", "--delete", "igt:trial", removed, "north")
+    assert kept_lines(done) == {"north/P7---Gone"}
+    done = igtcloud.run("sync", "--json", "igt:trial", removed)
+    assert kept_lines(done) == set() and done.summary["foldersKept"] == 0
+
+
+@pytest.mark.parametrize("options", [["--study", "P1/*"], ["--limit", "1"], ["--shard", "1/2"], ["--end", "2999-01-01"],
+                                     ["--modified-since", "2020-01-01"]])
+def test_folders_that_were_not_selected_are_not_gone(igtcloud, removed, options):
+    done = igtcloud.run("sync", "--json", "--delete", *options, "igt:trial", removed)
+    assert kept_lines(done) == set() and done.summary["foldersKept"] == 0
+
+
+def test_folders_of_removed_studies_in_a_hierarchical_tree(igtcloud, out):
+    options = ["--folder-structure", "hierarchical"]
+    sync_then_remove(igtcloud, out, *options)
+    done = igtcloud.run("sync", "--json", "--delete", *options, "igt:trial", out)
+    assert kept_lines(done) == {"north/P7/Gone"}
+
+
 # ---- the plan ----
 
 def test_a_dry_run_prints_the_plan(igtcloud, synced):

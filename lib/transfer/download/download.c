@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "transfer/download/kept.h"
 #include "transfer/engine/ahead.h"
 
 #define MAX_DELETE 100
@@ -187,6 +188,8 @@ static igt_status transfer(igt__download *d, igt_transfer_summary *summary, igt_
     igt__report_no_type(&d->run, d->options->selection->ext, summary);
     report_elsewhere(d);
   }
+  if (status == IGT_OK && o->delete_extra)
+    status = igt__kept_report(d, summary, err);
   if (status == IGT_OK && o->delete_extra)
     status = igt__surplus_delete(d, summary, err);
   status = igt__durable_end(&d->durable, &d->run, d->root, status, err);

@@ -48,6 +48,9 @@ igt_status igt__download_study(igt__download *d, const igt_institute *institute,
  * use all names that this one may have. */
 igt_status igt__download_folder(igt__download *d, const igt_institute *institute, const char *human,
                                 const char *id, char **out, igt_error *err);
+/* *claimed: a study of this run has the folder, a path below the target. */
+igt_status igt__download_is_claimed(const igt__download *d, const char *folder, bool *claimed,
+                                    igt_error *err);
 /* *out, the caller's: a path below the target in the forms of Unicode (NFC, NFD) in which its
  * components exist there; components that do not exist keep the form that they have. */
 igt_status igt__download_on_disk(const igt__download *d, const char *path, char **out,

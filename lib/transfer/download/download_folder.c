@@ -150,8 +150,8 @@ static igt_status folder_name(const igt__download *d, const char *institute, con
   return status;
 }
 
-static igt_status is_claimed(const igt__download *d, const char *folder, bool *claimed,
-                             igt_error *err) {
+igt_status igt__download_is_claimed(const igt__download *d, const char *folder, bool *claimed,
+                                    igt_error *err) {
   char *key = as_folder(d, folder);
 
   *claimed = key && igt__fingerprints_has(d->folders, key);
@@ -185,7 +185,7 @@ static igt_status find_folder(igt__download *d, const char *institute, const cha
       continue;
     }
     if (status == IGT_OK)
-      status = is_claimed(d, folder, &claimed, err);
+      status = igt__download_is_claimed(d, folder, &claimed, err);
     if (status == IGT_OK && !claimed)
       look_at_folder(d, folder, id, &mine, &other);
     if (status == IGT_OK && mine) {

@@ -183,6 +183,8 @@ class Summary:
     """Cut off by the end of the run after a part of their files."""
     studies_not_started: int
     """Found before the run ended, and none of their files was tried."""
+    folders_kept: int
+    """With delete: local folders of studies that the cloud no longer has, or not under this name."""
 
     def _as_json(self, status: str, error: str, context: Dict[str, str]) -> str:
         row: Dict[str, Any] = {"kind": "summary", "status": status}
