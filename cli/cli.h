@@ -145,7 +145,9 @@ typedef struct fact {
  * them from the man pages of section 7. Ends with a NULL name. */
 typedef struct topic {
   const char *name, *summary;
-  const char *const *lines; /* ends with NULL */
+  /* Paragraphs, indented by spaces, each to be wrapped; with a tab before it, a line to be left as
+   * it is. Ends with NULL. */
+  const char *const *lines;
 } topic;
 extern const topic topics[];
 
@@ -449,6 +451,15 @@ size_t width_of(const char *text);
 /* Bytes of the next character (1 if invalid), and its columns. */
 size_t next_character(const char *text, unsigned *columns);
 bool is_plain(const char *text); /* its first character is printed unchanged */
+
+/* wrap.c */
+/* Of the terminal; 0: out is none, or too narrow, and nothing is wrapped. */
+unsigned wrap_columns(FILE *out);
+/* A line, without its end, as print_safe prints it, wrapped between words. at: the column where it
+ * begins; indent: of the lines after the first. */
+void print_wrapped(FILE *out, const char *text, unsigned columns, unsigned at, unsigned indent);
+/* Our own text of several lines: a paragraph that does not fit is wrapped anew. */
+void print_paragraphs(FILE *out, const char *text);
 
 /* Output is for users: standard output is a terminal, or IGTCLOUD_FORCE_TTY says so. */
 bool for_people(void);

@@ -52,40 +52,12 @@ static bool is_coloured(void) {
   return os_is_terminal(STANDARD_OUTPUT) && !(none && *none);
 }
 
-static unsigned columns(void) {
-  unsigned rows, width = 80;
+#define INDENT 25
 
-  if (!os_is_terminal(STANDARD_OUTPUT))
-    return 0;
-  os_screen(STANDARD_OUTPUT, &rows, &width);
-  return width >= 40 ? width : 80;
-}
-
-/* Wrapped between words, on a terminal; the lines after the first begin at the indent. */
-static void print_wrapped(const char *text, unsigned indent) {
-  unsigned width = columns(), at = indent;
-
-  while (*text) {
-    char word[1200];
-    size_t n = strcspn(text, " ");
-    snprintf(word, sizeof word, "%.*s", (int)n, text);
-    unsigned w = (unsigned)width_of(word);
-    if (width && at > indent && at + 1 + w > width) {
-      printf("\n%*s", (int)indent, "");
-      at = indent;
-    } else if (at > indent) {
-      putchar(' ');
-      at++;
-    }
-    print_safe(stdout, word);
-    at += w;
-    text += n;
-    text += strspn(text, " ");
-  }
+static void print_text(const char *text) {
+  print_wrapped(stdout, text, wrap_columns(stdout), INDENT, INDENT);
   putchar('\n');
 }
-
-#define INDENT 25
 
 static void print_finding(const finding *f) {
   static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m", "\033[2m"};
@@ -93,10 +65,10 @@ static void print_finding(const finding *f) {
 
   printf("%s%-8s%s %-15s ", coloured ? colours[f->verdict] : "", verdict_name(f->verdict),
          coloured ? "\033[0m" : "", f->check);
-  print_wrapped(f->text, INDENT);
+  print_text(f->text);
   if (*f->advice) {
     printf("%*s", INDENT, "");
-    print_wrapped(f->advice, INDENT);
+    print_text(f->advice);
   }
   fflush(stdout);
 }

@@ -53,9 +53,20 @@ static const topic *topic_named(const char *name) {
   return NULL;
 }
 
+#define PAGE_COLUMNS 78 /* lines of a page are not longer, wherever it goes */
+
 static int print_topic(const topic *t) {
-  for (const char *const *line = t->lines; *line; line++)
-    puts(*line);
+  unsigned columns = wrap_columns(stdout);
+
+  if (!columns || columns > PAGE_COLUMNS)
+    columns = PAGE_COLUMNS;
+  for (const char *const *line = t->lines; *line; line++) {
+    if (**line == '\t')
+      fputs(*line + 1, stdout);
+    else
+      print_wrapped(stdout, *line, columns, 0, (unsigned)strspn(*line, " "));
+    putchar('\n');
+  }
   return EXIT_DONE;
 }
 

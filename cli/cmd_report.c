@@ -86,6 +86,15 @@ static bool copy_lines(merge *m, FILE *in, bool *summary) {
   return fits;
 }
 
+static void print_unfinished(const char *path) {
+  char line[4352];
+
+  snprintf(line, sizeof line, "unfinished: %.4096s: its run was interrupted; run that shard again",
+           path);
+  print_wrapped(stderr, line, wrap_columns(stderr), 0, 2);
+  putc('\n', stderr);
+}
+
 static bool add_report(merge *m, const char *path) {
   const char *why;
   FILE *in = open_input(path, &why);
@@ -104,7 +113,7 @@ static bool add_report(merge *m, const char *path) {
     m->shards++;
     m->unfinished += !summary;
     if (!summary)
-      fprintf(stderr, "unfinished: %s: its run was interrupted; run that shard again\n", path);
+      print_unfinished(path);
   }
   close_input(in);
   return ok;

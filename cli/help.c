@@ -43,7 +43,11 @@ const fact variables[] = {
 
 /* ---- --help ---- */
 
+#define LEFT 30 /* of options */
+#define LEFT_COMMANDS 24
+
 static void print_option(FILE *out, const option *o) {
+  unsigned columns = wrap_columns(out);
   char left[80], letter[8] = "    ";
 
   if (o->letter)
@@ -52,10 +56,12 @@ static void print_option(FILE *out, const option *o) {
            o->choices ? o->choices
            : o->value ? o->value
                       : "");
-  if (strlen(left) > 30)
-    fprintf(out, "  %s\n  %30s  %s\n", left, "", o->help);
+  if (strlen(left) > LEFT)
+    fprintf(out, "  %s\n  %*s  ", left, LEFT, "");
   else
-    fprintf(out, "  %-30s  %s\n", left, o->help);
+    fprintf(out, "  %-*s  ", LEFT, left);
+  print_wrapped(out, o->help, columns, LEFT + 4, LEFT + 4);
+  putc('\n', out);
 }
 
 static void print_options(FILE *out, const char *title, const option *options) {
@@ -66,44 +72,69 @@ static void print_options(FILE *out, const char *title, const option *options) {
     print_option(out, options);
 }
 
+static void print_usage(FILE *out, const command *cmd) {
+  char line[512];
+
+  snprintf(line, sizeof line, "Usage: igtcloud %s [options]%s%s", cmd->name,
+           *cmd->arguments ? " " : "", cmd->arguments);
+  print_wrapped(out, line, wrap_columns(out), 0, 4);
+  fputs("\n\n", out);
+}
+
 void print_help(FILE *out, const command *cmd) {
-  fprintf(out, "Usage: igtcloud %s [options]%s%s\n\n%s\n", cmd->name, *cmd->arguments ? " " : "",
-          cmd->arguments, cmd->about);
+  print_usage(out, cmd);
+  print_paragraphs(out, cmd->about);
+  putc('\n', out);
   print_options(out, "Options", cmd->options);
   if (cmd->signs_in)
     print_options(out, "Sign-in and connection", sign_in_options);
   print_options(out, "General", common_options);
-  char page[64];
+  char page[64], text[512];
 
   man_name(cmd, page, sizeof page);
-  fprintf(
-      out,
+  snprintf(
+      text, sizeof text,
       "\nEach option can also be set in the environment as IGTCLOUD_NAME, e.g. IGTCLOUD_CA_FILE.\n"
       "Exit status: 0 success, 1 failure, 2 usage error, 3 some files failed, 4 not signed in\n"
       "or not allowed, 5 not found, 130 interrupted. See `man %s` for details.\n",
       page);
+  print_paragraphs(out, text);
   (void)output_failed();
 }
 
+/* before: the first word of name. */
+static void print_row(FILE *out, const char *before, const char *name, const char *summary) {
+  int left = LEFT_COMMANDS - (int)strlen(before);
+
+  fprintf(out, "  %s%-*s ", before, left, name);
+  print_wrapped(out, summary, wrap_columns(out), LEFT_COMMANDS + 3, LEFT_COMMANDS + 3);
+  putc('\n', out);
+}
+
 void print_overview(FILE *out) {
-  fprintf(out,
-          "Usage: igtcloud [options] COMMAND [options] [arguments]\n\nTransfers studies between "
-          "this machine and the IGT Cloud.\n\n");
+  print_paragraphs(out, "Usage: igtcloud [options] COMMAND [options] [arguments]\n\nTransfers "
+                        "studies between this machine and the IGT Cloud.\n\n");
   for (size_t i = 0; commands[i]; i++)
-    fprintf(out, "  %-24s %s\n", commands[i]->name, commands[i]->summary);
-  fprintf(out, "\nThe options that several commands share (sign-in, connection, output) may also\n"
-               "stand before the command: igtcloud --profile lab ls.\n\nPages on one subject:\n\n");
+    print_row(out, "", commands[i]->name, commands[i]->summary);
+  print_paragraphs(
+      out, "\nThe options that several commands share (sign-in, connection, output) may also\n"
+           "stand before the command: igtcloud --profile lab ls.\n\nPages on one subject:\n\n");
   for (const topic *t = topics; t->name; t++)
-    fprintf(out, "  help %-19s %s\n", t->name, t->summary);
-  fprintf(out, "\nSee `igtcloud COMMAND --help` for a command's options.\n");
+    print_row(out, "help ", t->name, t->summary);
+  print_paragraphs(out, "\nSee `igtcloud COMMAND --help` for a command's options.\n");
 }
 
 void print_group(FILE *out, const char *group) {
-  fprintf(out, "Usage: igtcloud %s COMMAND [options] [arguments]\n\n", group);
+  char line[160];
+
+  snprintf(line, sizeof line, "Usage: igtcloud %s COMMAND [options] [arguments]\n\n", group);
+  print_paragraphs(out, line);
   for (size_t i = 0; commands[i]; i++)
     if (in_group(commands[i], group))
-      fprintf(out, "  %-24s %s\n", commands[i]->name, commands[i]->summary);
-  fprintf(out, "\nSee `igtcloud %s COMMAND --help` for a command's options.\n", group);
+      print_row(out, "", commands[i]->name, commands[i]->summary);
+  snprintf(line, sizeof line, "\nSee `igtcloud %s COMMAND --help` for a command's options.\n",
+           group);
+  print_paragraphs(out, line);
 }
 
 /* ---- help --json: for tests, and for programs that wrap this one ---- */

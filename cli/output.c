@@ -57,7 +57,7 @@ int log_descriptor(void) {
 static void print_line(int priority, const char *text) {
   if (to_journal)
     fprintf(stderr, "<%d>", priority);
-  print_safe(stderr, text);
+  print_wrapped(stderr, text, wrap_columns(stderr), 0, 2);
   putc('\n', stderr);
 }
 

@@ -122,6 +122,7 @@ static void redraw(progress *p, const igt_transfer_progress *now) {
 }
 
 static void say(progress *p, const igt_transfer_progress *now) {
+  static const char name[] = "igtcloud: ";
   char line[512];
 
   progress_clear(p);
@@ -131,7 +132,9 @@ static void say(progress *p, const igt_transfer_progress *now) {
     return;
   }
   progress_sentence(now, p->verb, line, sizeof line);
-  fprintf(stderr, "igtcloud: %s\n", line);
+  fputs(name, stderr);
+  print_wrapped(stderr, line, wrap_columns(stderr), (unsigned)strlen(name), 2);
+  putc('\n', stderr);
 }
 
 void progress_show(progress *p, const igt_transfer_progress *now) {

@@ -100,17 +100,54 @@ void report_item(FILE *out, const report_context *context, const igt_transfer_it
 }
 
 /* The parts of "institute: patient/study: path" that exist. */
-static void print_name(const igt_transfer_item *item) {
+static void print_name(FILE *out, const igt_transfer_item *item) {
   const char *parts[] = {item->institute, item->study, item->path};
   bool first = true;
 
   for (size_t i = 0; i < 3; i++) {
     if (!*parts[i])
       continue;
-    fprintf(stderr, "%s", first ? "" : ": ");
-    print_safe(stderr, parts[i]);
+    fputs(first ? "" : ": ", out);
+    print_safe(out, parts[i]);
     first = false;
   }
+}
+
+/* A line of a message is put together in memory, since only a whole one can be wrapped. */
+typedef struct told {
+  char *text;
+  size_t n;
+  FILE *out; /* NULL: no memory */
+} told;
+
+static FILE *begin_line(told *line) {
+  *line = (told){NULL, 0, NULL};
+  return line->out = open_memstream(&line->text, &line->n);
+}
+
+static void end_line(told *line) {
+  if (line->out && fclose(line->out) == 0) {
+    print_wrapped(stderr, line->text, wrap_columns(stderr), 0, 2);
+    putc('\n', stderr);
+  }
+  free(line->text);
+}
+
+/* "failed: institute: patient/study: path: why" */
+static void print_item(report *r, const igt_transfer_item *item, const char *why) {
+  told line;
+  FILE *out = begin_line(&line);
+
+  if (!out)
+    return;
+  progress_clear(r->bar);
+  fprintf(out, "%s: ", results[item->result]);
+  print_name(out, item);
+  if (*why) {
+    fputs(": ", out);
+    print_safe(out, why);
+  }
+  end_line(&line);
 }
 
 /* Thousands of files may fail for the same reason, and as many lines of --studies-from name no
@@ -134,10 +171,14 @@ static const char *reason_of(const igt_transfer_item *item) {
 }
 
 static void end_alike(report *r) {
+  char line[160];
+
   if (r->alike > r->alike_most) {
     progress_clear(r->bar);
-    fprintf(stderr, "%s: %llu more for the same reason (use --report or --json to list all)\n",
-            results[r->result], r->alike - r->alike_most);
+    snprintf(line, sizeof line,
+             "%s: %llu more for the same reason (use --report or --json to list all)\n",
+             results[r->result], r->alike - r->alike_most);
+    print_paragraphs(stderr, line);
   }
   r->alike = 0;
 }
@@ -156,27 +197,13 @@ static bool is_alike(report *r, const igt_transfer_item *item) {
 }
 
 static void print_failed(report *r, const igt_transfer_item *item) {
-  if (reader_is_gone() || is_alike(r, item))
-    return;
-  progress_clear(r->bar);
-  fprintf(stderr, "failed: ");
-  print_name(item);
-  fprintf(stderr, ": ");
-  print_safe(stderr, item->error ? item->error->text : "unknown reason");
-  fprintf(stderr, "\n");
+  if (!reader_is_gone() && !is_alike(r, item))
+    print_item(r, item, item->error ? item->error->text : "unknown reason");
 }
 
 static void print_other(report *r, const igt_transfer_item *item) {
-  if (r->s->quiet || item->minor || is_alike(r, item))
-    return;
-  progress_clear(r->bar);
-  fprintf(stderr, "%s: ", results[item->result]);
-  print_name(item);
-  if (*item->text) {
-    fprintf(stderr, ": ");
-    print_safe(stderr, item->text);
-  }
-  fprintf(stderr, "\n");
+  if (!r->s->quiet && !item->minor && !is_alike(r, item))
+    print_item(r, item, item->text);
 }
 
 /* Sent as any other: only their names are those of downloads or copies in progress. */
@@ -230,14 +257,17 @@ static void on_progress(void *payload, const igt_transfer_progress *now) {
 
 static void on_message(void *payload, igt_status status, const char *text) {
   report *r = payload;
+  told line;
+  FILE *out;
 
   if ((r->s->quiet && status == IGT_OK) || reader_is_gone())
     return;
   progress_clear(r->bar);
-  if (status == IGT_E_AMBIGUOUS)
-    fprintf(stderr, "warning: ");
-  print_safe(stderr, text);
-  fprintf(stderr, "\n");
+  if (!(out = begin_line(&line)))
+    return;
+  fputs(status == IGT_E_AMBIGUOUS ? "warning: " : "", out);
+  print_safe(out, text);
+  end_line(&line);
 }
 
 /* False: no memory, reported. */
@@ -363,8 +393,13 @@ static void write_summary(const report *r, FILE *out, const igt_transfer_summary
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
-  if (n)
-    fprintf(stderr, "  %llu %s%s\n", n, n == 1 ? noun : nouns, text);
+  char line[512];
+
+  if (!n)
+    return;
+  snprintf(line, sizeof line, "  %llu %s%s", n, n == 1 ? noun : nouns, text);
+  print_wrapped(stderr, line, wrap_columns(stderr), 0, 4);
+  putc('\n', stderr);
 }
 
 static void print_compared(const report *r, const igt_transfer_summary *s) {
@@ -391,11 +426,11 @@ static void print_skipped(const report *r, const igt_transfer_summary *s) {
 }
 
 /* "Downloaded ", or "Would download " of "downloaded". */
-static void print_verb(const report *r) {
+static void print_verb(FILE *out, const report *r) {
   if (r->s->dry_run)
-    fprintf(stderr, "Would %.*s ", (int)strlen(r->verb) - 2, r->verb);
+    fprintf(out, "Would %.*s ", (int)strlen(r->verb) - 2, r->verb);
   else
-    fprintf(stderr, "%c%s ", toupper((unsigned char)*r->verb), r->verb + 1);
+    fprintf(out, "%c%s ", toupper((unsigned char)*r->verb), r->verb + 1);
 }
 
 static void print_moved(const report *r, const igt_transfer_summary *s) {
@@ -403,22 +438,26 @@ static void print_moved(const report *r, const igt_transfer_summary *s) {
   bool verify = strcmp(r->verb, "verified") == 0;
   uint64_t files = verify ? s->files_same : s->files_done;
   uint64_t bytes = verify ? s->bytes_same : s->bytes_moved;
+  told line;
+  FILE *out = begin_line(&line);
 
+  if (!out)
+    return;
   format_size(verify ? bytes : s->bytes_done, size, sizeof size);
   format_size(s->seconds > 0 ? (unsigned long long)((double)bytes / s->seconds) : 0, rate,
               sizeof rate);
-  print_verb(r);
+  print_verb(out, r);
   if (s->studies)
-    fprintf(stderr, "%llu %s, ", (unsigned long long)s->studies,
+    fprintf(out, "%llu %s, ", (unsigned long long)s->studies,
             s->studies == 1 ? "study" : "studies");
   if (s->imports)
-    fprintf(stderr, "%llu DICOM %s, ", (unsigned long long)s->imports,
+    fprintf(out, "%llu DICOM %s, ", (unsigned long long)s->imports,
             s->imports == 1 ? "import" : "imports");
-  fprintf(stderr, "%llu %s%s (%s)", (unsigned long long)files, verify ? "identical " : "",
+  fprintf(out, "%llu %s%s (%s)", (unsigned long long)files, verify ? "identical " : "",
           files == 1 ? "file" : "files", size);
   if (bytes && !r->s->dry_run && !(verify && r->s->manifest && !r->s->argument_count))
-    fprintf(stderr, " in %.1f s, %s/s", s->seconds, rate);
-  putc('\n', stderr);
+    fprintf(out, " in %.1f s, %s/s", s->seconds, rate);
+  end_line(&line);
 }
 
 /* Those of a file that differed: the only version of it may have been lost. */

@@ -55,15 +55,13 @@ static bool wants(void *payload, const igt_listed_study *study) {
 }
 
 static void report_failed(scan *c, const igt_listed_study *study) {
-  char name[4096]; /* a server may send any length */
+  char name[4096], line[6144]; /* a server may send any length */
 
   scan_clear_counts(c);
   snprintf(name, sizeof name, "%s", study->name);
-  fprintf(stderr, "failed: ");
-  print_safe(stderr, name);
-  fprintf(stderr, ": ");
-  print_safe(stderr, study->error->text);
-  fprintf(stderr, "\n");
+  snprintf(line, sizeof line, "failed: %s: %s", name, study->error->text);
+  print_wrapped(stderr, line, wrap_columns(stderr), 0, 2);
+  putc('\n', stderr);
 }
 
 static igt_status on_study(void *payload, const igt_listed_study *study) {

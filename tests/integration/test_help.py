@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+import terminal
 from igtcloud import program
 from sandbox import ROOT, program as sandbox_program
 
@@ -121,6 +122,29 @@ def test_pages_on_one_subject(topic):
                                    ROOT / "docs/man" / f"igtcloud-{topic}.7.in"))
     page = re.sub("[−‐‑]", "-", page).replace("’", "'").split("\nNAME\n")[1].rsplit("\n", 2)[0]
     assert shown.split()[1:] == [w for w in page.split() if w != "@VERSION@"][:len(shown.split()) - 1]
+
+
+def on_terminal(*arguments, columns):
+    env = {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    status, shown = terminal.run([program(), *arguments], env, columns=columns)
+    assert status == 0
+    return shown
+
+
+@pytest.mark.parametrize("columns", [60, 40])
+def test_help_is_wrapped_between_words(columns):
+    """All its words are there, and only a longer one goes over the edge. Examples stay as they are."""
+    for arguments in (["--help"], *([*name.split(), "--help"] for name in commands()), ["help", "selection"], ["help", "filters"],
+                      ["study", "--help"]):
+        shown, plain = on_terminal(*arguments, columns=columns), igtcloud(*arguments)
+        assert shown.split() == plain.split()
+        examples = {line for line in plain.splitlines() if re.match(" +(igtcloud|printf) ", line)}
+        for line in set(shown.splitlines()) - examples:
+            assert len(line.rstrip()) <= columns or len(line.split()) <= 3, line  # -o, --option VALUE
+
+
+def test_help_on_a_wide_terminal_is_as_it_is_elsewhere():
+    assert on_terminal("download", "--help", columns=160) == igtcloud("download", "--help")
 
 
 # ---- man pages ----

@@ -7,7 +7,7 @@ import pytest
 
 from igtcloud import environment, program
 from terminal import Terminal
-from uploads import epd, institute, seed
+from uploads import epd, institute, put, seed
 
 # ESC and BEL, C1's CSI, an override and an isolate, a line separator.
 EVIL = "a\x1b[31mb\x07c\u009b2Jd\u202ee\u2066f\u2028g"
@@ -85,3 +85,19 @@ def test_names_in_json(cloud, igtcloud, out):
 def test_csv_in_a_pipe_is_as_it_was(igtcloud):
     text = igtcloud.run("csv", "-", "evil").text
     assert "\u009b" in text and "\u202e" in text
+
+
+@pytest.mark.parametrize("columns", [60, 33])
+def test_messages_are_wrapped_between_words(igtcloud, tmp_path, columns):
+    """Errors, what happened to a file, notices and the summary: no word is cut, none is lost."""
+    for n in range(3):
+        put(tmp_path, {f"institute {n} with a rather long name/P1---A/x.txt": "x"})
+    for command, files in (("upload", [tmp_path, "wide"]), ("download", ["--include", "nothing-has-this-name", tmp_path / "o", "evil"]),
+                           ("ls", ["a project whose name is as long as nobody would make it on any day"])):
+        _, shown = igtcloud.on_terminal(command, *files, "--no-progress", columns=columns)
+        plain = igtcloud.run(command, *files, status=None)
+        shown = shown.split("password: ")[1]
+        said = [w for w in plain.err.split() if w != "Using" and not w.startswith("http://")]
+        assert [w for w in shown.split() if w in said] == [w for w in said if w in shown.split()] == said
+        for line in shown.splitlines():
+            assert len(line) <= columns or " " not in line.strip(), line
