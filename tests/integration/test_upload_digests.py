@@ -132,6 +132,7 @@ def completed_as(etag, wrong_head):
     return change
 
 
+@pytest.mark.case("security-26")
 @pytest.mark.parametrize("etag, looked", [(WRONG, 1), ("0" * 32 + "-4", 1), ("opaque", 0), ("", 0)])
 def test_a_completion_with_another_etag(cloud, home, tmp_path, etag, looked):
     """That of an object in parts is compared; the object itself decides."""
@@ -143,6 +144,7 @@ def test_a_completion_with_another_etag(cloud, home, tmp_path, etag, looked):
     upload.is_whole(LARGE)
 
 
+@pytest.mark.case("security-26")
 def test_parts_that_became_another_object(cloud, home, tmp_path):
     """They are sent again, and then it is an error."""
     with OddCloud(cloud.url) as odd, Gateway(cloud.url, s3=odd.url) as gateway:
