@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud sync`: which side is which, the plan, and what --delete never deletes."""
 
+import errno
 import os
 
 import pytest
 
 from igtcloud import SOME_FAILED, USAGE, tree
+from test_disks import injected, on
 from uploads import epd, igt, institute, items, patient_study, put, seed
 
 FILES = [{"path": "a.txt", "text": "aaaa"}, {"path": "sub/b.bin", "size": 3000},
@@ -124,6 +126,20 @@ def test_not_after_a_failure(cloud, igtcloud, synced):
     cloud.heal()
     igtcloud.run("sync", "--delete", "igt:trial", synced)
     assert not (synced / P1 / "old.txt").exists()
+
+
+@injected
+@pytest.mark.parametrize("call", ["open", "read-folder"])
+def test_not_beside_a_folder_that_cannot_be_read(igtcloud, synced, call):
+    """Success would mean that nothing is there beside what the cloud has."""
+    put(synced, {f"{P1}/old.txt": "1", f"{P1}/broken/older.txt": "2"})
+    before = sorted(synced.rglob("*"))
+    done = igtcloud.run("sync", "--delete", "igt:trial", synced, status=SOME_FAILED,
+                        env=on(synced / P1 / "broken", (call, errno.EIO)))
+    assert f"cannot look for files to delete in '{P1}/broken'" in done.err
+    assert sorted(synced.rglob("*")) == before
+    igtcloud.run("sync", "--delete", "igt:trial", synced)
+    assert "old.txt" not in " ".join(map(str, synced.rglob("*.txt"))) and not list(synced.rglob("older.txt"))
 
 
 @pytest.mark.parametrize("body, said", [

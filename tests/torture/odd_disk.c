@@ -5,6 +5,7 @@
  *   flock, fallocate, ftruncate, futimens, fsync, syncfs, fchmod, fchown
  *   close    it has the effect nevertheless
  *   stat, open, read  of anything in the folder, and of the folder itself
+ *   read-folder  of the names in a folder
  *   replace  rename over an existing file
  *   rename   every rename
  *   unlink   every removal of a file
@@ -17,6 +18,7 @@
  *
  * glibc's posix_fallocate, which writes to each block where the system has no such call, ends the
  * process. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -198,6 +200,13 @@ int fstatfs64(int fd, struct statfs64 *fs) {
   if (!failed && refusal("fat", fd))
     fs->f_type = FAT;
   return failed;
+}
+
+struct dirent64 *readdir64(DIR *dir) {
+  int why = refusal("read-folder", dirfd(dir));
+
+  errno = why ? why : errno;
+  return why ? NULL : REAL(readdir64)(dir);
 }
 
 static void change(struct stat64 *st, int fd) {

@@ -96,7 +96,9 @@ void igt__present_end(igt__present *present) {
 
 /* ---- what else is here ---- */
 
-#define FOUND 4 /* ends a walk, beside 2 (stopped) and 3 (no memory) */
+/* They end a walk, beside 2 (stopped) and 3 (no memory). */
+#define FOUND 4
+#define UNREADABLE 5
 
 typedef struct collecting {
   igt__download *d;
@@ -106,6 +108,8 @@ typedef struct collecting {
   unsigned wanted;
   bool several;
   bool only_look; /* ends at the first one */
+  igt_error *err; /* of what is unreadable, with its status */
+  igt_status status;
 } collecting;
 
 static bool is_present(const collecting *c, const char *path, bool *present) {
@@ -172,6 +176,11 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     return 2;
   if (e->kind == IGT__WALK_DIR)
     return pass_folder(c, e->path);
+  if (e->kind == IGT__WALK_UNREADABLE) {
+    c->status = igt__fail_errno(c->err, e->os_error, "cannot look for files to delete in '%s/%s'",
+                                c->folder, e->path);
+    return UNREADABLE;
+  }
   if (e->kind != IGT__WALK_FILE || !path || strcmp(e->path, IGT__SIDECAR) == 0 ||
       igt__is_clutter(e->path) || (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart")))
     return 0;
@@ -185,15 +194,20 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
 }
 
 static igt_status walk(collecting *c, int *ended, igt_error *err) {
+  igt_status status = IGT_OK;
+
   *ended = 0;
   c->several = (c->wanted & (c->wanted - 1)) != 0;
-  return c->present->paths ? igt__walk(c->d->root, c->folder, each_entry, c, ended, err) : IGT_OK;
+  c->err = err;
+  if (c->present->paths)
+    status = igt__walk(c->d->root, c->folder, each_entry, c, ended, err);
+  return status == IGT_OK && *ended == UNREADABLE ? c->status : status;
 }
 
 igt_status igt__surplus_look(igt__download *d, const igt__group *group, const char *folder,
                              const igt__present *present, unsigned wanted, bool *any,
                              igt_error *err) {
-  collecting c = {d, group, folder, present, wanted, false, true};
+  collecting c = {d, group, folder, present, wanted, false, true, NULL, IGT_OK};
   int ended;
   igt_status status = walk(&c, &ended, err);
 
@@ -205,7 +219,7 @@ igt_status igt__surplus_look(igt__download *d, const igt__group *group, const ch
 
 igt_status igt__surplus_collect(igt__download *d, const igt__group *group, const char *folder,
                                 const igt__present *present, unsigned wanted, igt_error *err) {
-  collecting c = {d, group, folder, present, wanted, false, false};
+  collecting c = {d, group, folder, present, wanted, false, false, NULL, IGT_OK};
   int ended;
   igt_status status = walk(&c, &ended, err);
 
