@@ -99,13 +99,24 @@ static void see_study(station *st, watched *w, const char *path) {
   s->scan = st->scan;
 }
 
+/* The studies in it would be left behind without a word. */
+static void cannot_read(watched *w, const char *path, int error) {
+  if (!w->read_errno && w->read_told != error)
+    station_log(PRIORITY_WARNING, "watched", NULL,
+                "cannot read the folder %s%s%s: %s; what is in it is not uploaded", w->path,
+                *path ? "/" : "", path, strerror(error));
+  w->read_errno = error;
+}
+
 static void each_folder(station *st, watched *w, const char *path, folder_fn fn) {
   char below[PATH_SIZE];
-  int fd = tree_open(w->path, path, false), error;
+  int fd = tree_open(w->path, path, false), error = fd < 0 ? errno : 0;
   igt__os_dir *dir = fd >= 0 ? igt__os_dir_take(fd) : NULL;
   igt__os_kind kind;
   const char *name;
 
+  if (fd >= 0 && !dir)
+    error = errno;
   while (dir && (name = igt__os_dir_next(dir, &kind, &error)) != NULL) {
     os_manager_alive();
     if (is_left_out(name, strlen(name)) || !join(below, path, name) || is_ours(w, below))
@@ -117,6 +128,8 @@ static void each_folder(station *st, watched *w, const char *path, folder_fn fn)
   }
   if (dir)
     igt__os_dir_close(dir);
+  if (error && error != ENOENT && error != ENOTDIR)
+    cannot_read(w, path, error);
 }
 
 static void see_patient(station *st, watched *w, const char *path) {
@@ -166,8 +179,10 @@ void scan_all(station *st) {
   st->scan++;
   for (size_t i = 0; i < st->root_count; i++) {
     watched *w = &st->roots[i];
+    w->read_errno = 0;
     (void)watch_add(st->watch, w, "");
     each_folder(st, w, "", see_institute);
+    w->read_told = w->read_errno;
   }
   drop_unseen(st);
   loose_drop_unseen(st);

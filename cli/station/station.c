@@ -608,6 +608,13 @@ static void run(station *st) {
               (unsigned long long)st->queue.count);
 }
 
+static bool has_unread(const station *st) {
+  for (size_t i = 0; i < st->root_count; i++)
+    if (st->roots[i].read_errno)
+      return true;
+  return false;
+}
+
 static int open_all(station *st) {
   int status = EXIT_FAILED;
   const settings *s = st->s;
@@ -644,7 +651,7 @@ int station_main(settings *s) {
   status = open_all(&st);
   if (status == EXIT_DONE) {
     run(&st);
-    status = s->once && st.totals.failed ? EXIT_SOME_FAILED : EXIT_DONE;
+    status = s->once && (st.totals.failed || has_unread(&st)) ? EXIT_SOME_FAILED : EXIT_DONE;
   }
   close_all(&st);
   return status;

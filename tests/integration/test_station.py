@@ -276,6 +276,19 @@ def test_loose_files_are_named_once_and_counted(station, cloud):
                for n in ["stray.dcm", "lab/loose.txt", "lab/link", "lab/late.txt"])
 
 
+@pytest.mark.dynamic
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.parametrize("call, below", [("open", "lab"), ("read-folder", ""), ("read-folder", "lab")])
+def test_a_folder_that_cannot_be_read_is_not_empty(station, cloud, call, below):
+    s = station()
+    put(s.folder, {"lab/one/a": "a", "ward/two/b": "b"})
+    s.once(status=SOME_FAILED, **on(s.folder / below if below else s.folder, (call, errno.EIO)))
+    where = s.folder / below if below else s.folder
+    assert f"cannot read the folder {shown(where)}: " in s.log and "lab/one/a" in s.tree()
+    s.once()
+    assert set(s.tree("done")) == {"lab/one/a", "ward/two/b"}
+
+
 def test_files_of_the_project_are_loose(station, cloud):
     s = station()
     put(s.folder, {"files/a": "a", "files/sub/b": "b", "lab/one/a": "a"})
