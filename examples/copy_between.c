@@ -58,10 +58,14 @@ int main(int argc, char **argv) {
   account from = {NULL, NULL, IGT_NODE_TARGET_INIT}, to = {NULL, NULL, IGT_NODE_TARGET_INIT};
   igt_file_source source = IGT_FILE_SOURCE_INIT;
   char *data = NULL;
-  igt_status status = IGT_E_INVALID;
+  igt_status status;
 
-  if (argc == 7)
-    status = open_account(argv + 1, &from, &err);
+  if (argc != 7) {
+    fprintf(stderr, "usage: copy_between DOMAIN TOKEN_FILE FILE DOMAIN TOKEN_FILE "
+                    "PROJECT/INSTITUTE/PATIENT/STUDY\n");
+    return 2;
+  }
+  status = open_account(argv + 1, &from, &err);
   if (status == IGT_OK)
     status = open_account(argv + 4, &to, &err);
   if (status == IGT_OK)

@@ -57,7 +57,12 @@ int main(int argc, char **argv) {
   igt_file_reader *reader = NULL;
   igt_node_target at = IGT_NODE_TARGET_INIT;
   char head[132] = "";
-  options.domain = argc == 3 ? argv[1] : NULL;
+
+  if (argc != 3) {
+    fprintf(stderr, "usage: dicom_header DOMAIN PROJECT/INSTITUTE/PATIENT/STUDY/dicom/FILE\n");
+    return 2;
+  }
+  options.domain = argv[1];
   if (igt_client_new(&options, &client, &err) == 0 && igt_cloud_open(client, &cloud, &err) == 0 &&
       igt_node_resolve(cloud, argv[2], &at, &err) == 0 &&
       igt_node_find(at.node, at.kind, at.rest, &file, &err) == 0 &&

@@ -63,7 +63,12 @@ int main(int argc, char **argv) {
   job jobs[2] = {{"down", NULL}, {"up", NULL}};
   igt_client *client = NULL;
   int failed = 0;
-  options.domain = argc == 5 ? argv[1] : NULL;
+
+  if (argc != 5) {
+    fprintf(stderr, "usage: two_transfers DOMAIN PROJECT FOLDER_TO_DOWNLOAD_TO FOLDER_TO_UPLOAD\n");
+    return 2;
+  }
+  options.domain = argv[1];
   if (igt_client_new(&options, &client, &err) || igt_client_sign_in(client, &err) ||
       start(jobs, client, argv, &err))
     failed = fprintf(stderr, "%s\n", err.text) > 0;

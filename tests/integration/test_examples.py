@@ -77,8 +77,18 @@ def test_each_is_short():
     sources = list((ROOT / "examples").glob("*.c"))
     assert len(sources) >= 6
     for source in sources:
-        assert len(source.read_text().splitlines()) < 80, source
+        assert len(source.read_text().splitlines()) < 90, source
         assert f"`{source.stem}`" in (ROOT / "examples" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "examples").glob("*.c")))
+def test_usage(name):
+    """A program that is called without arguments names them: each is one word of the usage line."""
+    done = subprocess.run([build_folder() / "examples" / name], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.startswith(f"usage: {name} DOMAIN ")
+    source = (ROOT / "examples" / f"{name}.c").read_text()
+    count = int(re.search(r"argc != (\d+)", source)[1])
+    assert len(done.stderr.split()) == count + 1 and len(done.stderr.splitlines()) == 1
 
 
 def test_list_cohort(run):
