@@ -254,6 +254,7 @@ static void print_one(const usage *u, const group *g) {
     print_as_json(u, g);
   else
     print_row(u, g);
+  (void)output_failed();
 }
 
 static void print_title(const usage *u) {

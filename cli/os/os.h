@@ -57,7 +57,7 @@ FILE *os_stream(int fd, const char *mode);
 bool os_sync_stream(FILE *out); /* fflush and fsync; false: errno */
 /* As mkostemp: the last six characters, XXXXXX, become those of a new file. */
 int os_new_file(char *pattern);
-bool os_is_terminal(int fd);
+bool os_is_terminal(int fd); /* keeps errno, which may be that of a write before */
 /* May follow a folder and a '/'. On Windows "/x" and "C:x" are neither absolute nor relative: they
  * mean the current drive, or its current folder. */
 bool os_is_relative(const char *path);

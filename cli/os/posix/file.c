@@ -237,7 +237,11 @@ int os_new_file(char *pattern) {
 }
 
 bool os_is_terminal(int fd) {
-  return isatty(fd);
+  int before = errno;
+  bool is = isatty(fd);
+
+  errno = before;
+  return is;
 }
 
 bool os_is_relative(const char *path) {
