@@ -249,7 +249,7 @@ def test_models_of_two_descriptions(tmp_path):
         (tmp_path / f'{number}.json').write_text(json.dumps(spec), encoding='utf-8')
     paths = [str(tmp_path / f'{number}.json') for number in range(3)]
     assert generate.generate(paths[:2])['models.h'].count('struct igt_message {') == 1
-    with pytest.raises(generate.SpecError, match='2.json/definitions/Message.*another Message'):
+    with pytest.raises(generate.SpecError, match='2.json/definitions/Message: another description defines Message'):
         generate.generate([paths[0], paths[2]])
 
 

@@ -61,7 +61,7 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
     status = igt__fail(&err, IGT_E_UNSAFE_NAME, "its key would be longer than S3's 1,024 bytes");
   if (status == IGT_OK)
     status = igt__upload_is_there(p, key.data, local, &there, &err);
-  if (status == IGT_OK && !there && p->u->run.options.dry_run)
+  if (status == IGT_OK && !there && (p->only_named || p->u->run.options.dry_run))
     status = igt__local_see_readable(local, &err);
   if (status == IGT_OK && p->only_named)
     status = igt__fail(&err, IGT_E_CHANGED,
