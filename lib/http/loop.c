@@ -26,6 +26,8 @@
 
 /* A cancel flag cannot wake a loop, since a signal handler may set it. */
 #define CANCEL_POLL_US 100000
+/* While all requests wait to be retried, as those of a station without a network do for days. */
+#define CANCEL_POLL_IDLE_US 250000
 #define SWEEP_MOST_US 1000000
 /* Functions that keep posting themselves while the loop stops are run this often, then dropped. */
 #define STOP_ROUNDS 1000
@@ -181,11 +183,12 @@ static void sweep(igt__loop *loop, int64_t now) {
 
 static int64_t sweep_step(const igt__loop *loop) {
   int64_t step = (int64_t)loop->http->idle_timeout_ms * 1000 / 8;
+  int64_t poll = loop->requests.running > 0 ? CANCEL_POLL_US : CANCEL_POLL_IDLE_US;
 
   if (step > SWEEP_MOST_US)
     step = SWEEP_MOST_US;
-  if (loop->requests.cancellable > 0 && step > CANCEL_POLL_US)
-    step = CANCEL_POLL_US;
+  if (loop->requests.cancellable > 0 && step > poll)
+    step = poll;
   return step < 1000 ? 1000 : step;
 }
 
