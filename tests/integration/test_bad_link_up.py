@@ -113,7 +113,7 @@ def test_what_was_in_flight_at_a_kill_may_arrive_later(tmp_path, home, arrives):
 def test_two_at_once_over_a_line_that_is_cut(tmp_path, home):
     """Two runs of one tree share one study, one upload and its parts."""
     files = {"film.bin": pattern(SIZE), **{f"f{n}": str(n) for n in range(10)}}
-    with cloud_behind(tmp_path, up=20e6, cut_up=24 * MIB) as (link, cloud):
+    with cloud_behind(tmp_path, up=20e6, cut_up=SIZE - MIB) as (link, cloud):
         put(tmp_path / "up/lab/case", files)
         both = [Program(cloud.url, home).start("upload", tmp_path / "up", "up") for _ in range(2)]
         ends = [(p.communicate(timeout=120)[1].decode(), p.returncode) for p in both]
