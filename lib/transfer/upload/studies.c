@@ -53,8 +53,9 @@ static igt_status look_at_field(void *payload, const igt__field_view *view) {
   return IGT_OK;
 }
 
-static const char *key_of(const igt_root_study *study, const char **part, const char **uid,
-                          const char **patient_id) {
+/* "" if it has none of the fields. */
+static const char *key_in_fields(const igt_root_study *study, const char **part, const char **uid,
+                                 const char **patient_id) {
   key_walk w = {.uid = NULL};
 
   (void)igt__model_each_field(&study->model, look_at_field, &w);
@@ -69,7 +70,14 @@ static const char *key_of(const igt_root_study *study, const char **part, const 
   for (size_t i = 0; i <= KEY_FIELDS; i++)
     if (w.found[i] && *w.found[i])
       return w.found[i];
-  return igt__text_of(&study->study_database_id);
+  return "";
+}
+
+static const char *key_of(const igt_root_study *study, const char **part, const char **uid,
+                          const char **patient_id) {
+  const char *key = key_in_fields(study, part, uid, patient_id);
+
+  return *key ? key : igt__text_of(&study->study_database_id);
 }
 
 static bool differ(const char *a, const char *b) {
@@ -78,11 +86,9 @@ static bool differ(const char *a, const char *b) {
 
 bool igt__study_is_the_wanted(const igt_root_study *wanted, const igt_root_study *made) {
   const char *part, *uid, *patient, *made_part, *made_uid, *made_patient;
-  const char *key = key_of(wanted, &part, &uid, &patient);
-  const char *made_key = key_of(made, &made_part, &made_uid, &made_patient);
+  const char *key = key_in_fields(wanted, &part, &uid, &patient);
+  const char *made_key = key_in_fields(made, &made_part, &made_uid, &made_patient);
 
-  if (made_key == igt__text_of(&made->study_database_id))
-    made_key = ""; /* it has none of the fields */
   return !differ(key, made_key) && !differ(part, made_part) && !differ(uid, made_uid) &&
          !differ(patient, made_patient) &&
          !differ(igt__text_of(&wanted->institute_id), igt__text_of(&made->institute_id));
