@@ -202,12 +202,14 @@ static bool is_weakened(const fetch *f, const igt__s3_request *req) {
 }
 
 igt_status igt__fetch_same(fetch *f, const igt__s3_request *req, igt_error *err) {
+  bool weakened = is_weakened(f, req);
+
   if (req->size_known && req->object_size != f->size)
     return igt__fail(err, IGT_E_PRECONDITION, "the object's size has changed");
   /* The digest of the whole decides about ranges; one response is of one version anyway. */
-  if (is_weakened(f, req) && (f->whole || igt__fetch_is_checkable(f)))
+  if (weakened && (f->whole || igt__fetch_is_checkable(f)))
     return IGT_OK;
-  f->weakened |= is_weakened(f, req);
+  f->weakened |= weakened;
   /* Stores and caches that ignore If-Match respond with whatever they have now. */
   if (!igt__s3_is_object(req, f->etag, f->is_weak, f->last_modified))
     return igt__fail(err, IGT_E_PRECONDITION,
