@@ -114,18 +114,18 @@ static void print_name(FILE *out, const igt_transfer_item *item) {
 }
 
 /* A line of a message is put together in memory, since only a whole one can be wrapped. */
-typedef struct told {
+typedef struct pending_line {
   char *text;
   size_t n;
   FILE *out; /* NULL: no memory */
-} told;
+} pending_line;
 
-static FILE *begin_line(told *line) {
-  *line = (told){NULL, 0, NULL};
+static FILE *begin_line(pending_line *line) {
+  *line = (pending_line){NULL, 0, NULL};
   return line->out = open_memstream(&line->text, &line->n);
 }
 
-static void end_line(told *line) {
+static void end_line(pending_line *line) {
   if (line->out && fclose(line->out) == 0) {
     print_wrapped(stderr, line->text, wrap_columns(stderr), 0, 2);
     putc('\n', stderr);
@@ -135,7 +135,7 @@ static void end_line(told *line) {
 
 /* "failed: institute: patient/study: path: why" */
 static void print_item(report *r, const igt_transfer_item *item, const char *why) {
-  told line;
+  pending_line line;
   FILE *out = begin_line(&line);
 
   if (!out)
@@ -257,7 +257,7 @@ static void on_progress(void *payload, const igt_transfer_progress *now) {
 
 static void on_message(void *payload, igt_status status, const char *text) {
   report *r = payload;
-  told line;
+  pending_line line;
   FILE *out;
 
   if ((r->s->quiet && status == IGT_OK) || reader_is_gone())
@@ -438,7 +438,7 @@ static void print_moved(const report *r, const igt_transfer_summary *s) {
   bool verify = strcmp(r->verb, "verified") == 0;
   uint64_t files = verify ? s->files_same : s->files_done;
   uint64_t bytes = verify ? s->bytes_same : s->bytes_moved;
-  told line;
+  pending_line line;
   FILE *out = begin_line(&line);
 
   if (!out)

@@ -101,7 +101,7 @@ static void see_study(station *st, watched *w, const char *path) {
 
 /* The studies in it would be left behind without a word. */
 static void cannot_read(watched *w, const char *path, int error) {
-  if (!w->read_errno && w->read_told != error)
+  if (!w->read_errno && w->read_reported != error)
     station_log(PRIORITY_WARNING, "watched", NULL,
                 "cannot read the folder %s%s%s: %s; what is in it is not uploaded", w->path,
                 *path ? "/" : "", path, strerror(error));
@@ -182,7 +182,7 @@ void scan_all(station *st) {
     w->read_errno = 0;
     (void)watch_add(st->watch, w, "");
     each_folder(st, w, "", see_institute);
-    w->read_told = w->read_errno;
+    w->read_reported = w->read_errno;
   }
   drop_unseen(st);
   loose_drop_unseen(st);

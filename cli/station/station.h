@@ -167,9 +167,9 @@ typedef struct watched {
   struct kept *kept; /* studies in done/, which may be deleted */
   size_t kept_count, kept_space;
   uint64_t kept_bytes;
-  int delete_errno; /* why none of them can be deleted, as the log has it; 0: they can */
-  int read_errno;   /* why a folder could not be read in the last scan; 0: all were */
-  int read_told;    /* the same, as the log has it */
+  int delete_errno;  /* why none of them can be deleted, as the log has it; 0: they can */
+  int read_errno;    /* why a folder could not be read in the last scan; 0: all were */
+  int read_reported; /* the same, as the log has it */
   struct tried *tried;
   size_t tried_count, tried_space;
   /* The time of the records, see store.c: time_s at time_ms, which is station_now()'s. */
