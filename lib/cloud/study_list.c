@@ -3,8 +3,8 @@
  * off is requested again from its start. On a link whose connections do not live long enough to
  * read that far, this would never end. Then only the ids are listed, with a field mask (X-Fields),
  * which is a small fraction of the list, and the remaining studies are requested one by one, each
- * of which is small. Each id counts once (once.c), and a study of another
- * institute is an error. Called by everything that lists studies. */
+ * of which is small. Each id counts once (once.c), and a study of another institute is an error.
+ * Called by everything that lists studies. */
 #include "cloud/study_list.h"
 
 #include <string.h>
