@@ -6,12 +6,14 @@ import json
 import logging
 import os
 import re
+import uuid
 
 import pytest
 from conftest import PASSWORD, ROOT, USER, RestClient, tree
 
 from igtcloud.client import native
 
+from igtcloud.client.services.entities.models import Institute
 from igtcloud.client.tools import common
 from igtcloud.client.tools.download_institute import download_institutes
 from igtcloud.client.tools.download_project import download_project
@@ -225,6 +227,157 @@ def test_upload_of_project_files_and_annotations(entities, here):
     (here / 'north/P1---one/deep/note.json').write_text('{}')
     upload_annotation_files([entities.get_institute('n')], here)
     assert 'deep/note.json' in [f.file_name for f in entities.get_study('n', 's1').annotations]
+
+
+@pytest.fixture
+def new_studies(entities):
+    """Those of an institute in which there is nothing."""
+    made = entities.post_institutes('u', Institute(name=f'new{uuid.uuid4().hex}'))
+    return made.id, made.studies
+
+
+def described(folder, **fields):
+    folder.mkdir(exist_ok=True)
+    (folder / 'study.json').write_text(json.dumps(fields))
+    return folder
+
+
+def names_in(institute, entities):
+    return [study.study_id_human_readable for study in entities.get_studies(institute)]
+
+
+def test_nothing_outside_of_the_folder_goes_up(entities, new_studies, here, tmp_path, caplog):
+    institute, studies = new_studies
+    (tmp_path / 'private').mkdir()
+    (tmp_path / 'private/key.pem').write_text('secret')
+    (here / 'f.txt').write_text('f')
+    (here / 'link.txt').symlink_to(tmp_path / 'private/key.pem')
+    (here / 'sub').symlink_to(tmp_path / 'private')
+    os.mkfifo(here / 'pipe')
+    study, uploaded, _ = upload_study('Study', here, 'P40', institute, studies)
+    assert uploaded == ['f.txt'] and [f.file_name for f in study.files] == ['f.txt']
+    for name in ('link.txt', 'sub', 'pipe'):
+        assert f'{here / name}: left out' in caplog.text
+    upload_project_files(entities.get_project('u'), here)
+    assert not [f for f in entities.get_project('u').files if f.file_name in ('link.txt', 'sub/key.pem', 'pipe')]
+
+
+@pytest.mark.parametrize('kind', ['link', 'dangling', 'folder', 'fifo'])
+def test_a_description_that_is_no_file_of_the_folder(entities, new_studies, here, tmp_path, kind):
+    institute, studies = new_studies
+    (here / 'f.txt').write_text('f')
+    path = here / 'study.json'
+    if kind == 'link':
+        (tmp_path / 'config.json').write_text('{"auths": {"registry": {"auth": "secret"}}}')
+        path.symlink_to(tmp_path / 'config.json')
+    elif kind == 'dangling':
+        path.symlink_to(tmp_path / 'annex/study.json')
+    elif kind == 'folder':
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises((ValueError, OSError), match='study.json'):
+        upload_study('Study', here, 'P41', institute, studies)
+    assert names_in(institute, entities) == []
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(entities, new_studies, here, monkeypatch):
+    institute, studies = new_studies
+    (here / 'sub').mkdir()
+    (here / 'sub/f.txt').write_text('f')
+    (here / 'g.txt').write_text('g')
+    scan = os.scandir
+
+    def fail(path):
+        if str(path).endswith('sub'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scan(path)
+    monkeypatch.setattr(os, 'scandir', fail)
+    with pytest.raises(PermissionError, match='sub'):
+        upload_study('Study', here, 'P42', institute, studies)
+    assert names_in(institute, entities) == []
+
+
+def test_files_do_not_get_to_another_study_of_the_patient(entities, new_studies, here):
+    institute, studies = new_studies
+    ann = {'patientId': 'ANN', 'patientName': 'ANN'}
+    for part in 'AB':
+        folder = described(here / part, studyId=part, patient=ann)
+        (folder / f'{part}.txt').write_text(part)
+        study, uploaded, _ = upload_study('Study', folder, 'ANN', institute, studies)
+        assert study.study_id == part and uploaded == [f'{part}.txt']
+    assert sorted(names_in(institute, entities)) == ['ANN/A', 'ANN/B']
+    a, b = sorted(entities.get_studies(institute), key=lambda study: study.study_id)
+    again, uploaded, skipped = upload_study('Study', here / 'A', 'ANN', institute, studies)
+    assert again.study_database_id == a.study_database_id and skipped == ['A.txt']
+    for fields in ({'studyDatabaseId': a.study_database_id, 'studyId': 'B', 'patient': ann},
+                   {'studyDatabaseId': a.study_database_id, 'patient': {'patientId': 'BOB', 'patientName': 'BOB'}},
+                   {'patient': ann}):
+        with pytest.raises(LookupError):
+            upload_study('Study', described(here / 'A', **fields), 'ANN', institute, studies)
+    assert [[f.file_name for f in study.files] for study in (a, b)] == [['A.txt'], ['B.txt']]
+    assert len(names_in(institute, entities)) == 2
+
+
+def test_what_lies_beside_files_is_named(entities, new_studies, here, caplog):
+    institute, studies = new_studies
+    (here / 'dicom').mkdir()
+    (here / 'dicom/1.dcm').write_text('d')
+    with pytest.raises(ValueError, match='dicom'):
+        upload_study('Study', here, 'P43', institute, studies)
+    assert names_in(institute, entities) == []
+    (here / 'files').mkdir()
+    (here / 'files/f.txt').write_text('f')
+    _, uploaded, _ = upload_study('Study', here, 'P43', institute, studies)
+    assert uploaded == ['f.txt'] and f"{here / 'dicom'}: left out" in caplog.text
+
+
+def test_a_folder_without_files_creates_nothing(entities, new_studies, here):
+    institute, studies = new_studies
+    (here / 'sub').mkdir()
+    with pytest.raises(ValueError, match='no files'):
+        upload_study('Study', here, 'P44', institute, studies)
+    assert names_in(institute, entities) == []
+    upload_study('Study', described(here, patient={'patientId': 'P44', 'patientName': 'P44'}), 'P44', institute, studies)
+    assert len(names_in(institute, entities)) == 1
+
+
+def test_annotations_of_a_folder_that_is_no_study(entities, here, caplog):
+    for name in ('P1---oen', 'P1---one'):
+        (here / 'north' / name).mkdir(parents=True)
+        (here / 'north' / name / f'{name}.json').write_text('{}')
+    with pytest.raises(LookupError, match='P1---oen'):
+        upload_annotation_files([entities.get_institute('n')], here)
+    assert 'P1---one.json' in [f.file_name for f in entities.get_study('n', 's1').annotations]
+
+
+@pytest.mark.parametrize('name', ['..', '/etc', '../outside', ''])
+def test_annotations_of_names_that_lead_elsewhere(entities, here, tmp_path, name):
+    """Of a study, and of an institute: they are the cloud's."""
+    (tmp_path / 'outside/P1---one').mkdir(parents=True)
+    (tmp_path / 'outside/P1---one/secret.json').write_text('{}')
+    (here / 'north/P9---other').mkdir(parents=True)
+    (here / 'north/P9---other/secret.json').write_text('{}')
+    institute = entities.get_institute('n')
+    institute.name = name
+    with pytest.raises(ValueError, match='name of a folder'):
+        upload_annotation_files([institute], here)
+    institute.name = 'north'
+    institute.studies[0].study_id_human_readable = name
+    with pytest.raises(LookupError, match='P9---other'):
+        upload_annotation_files([institute], here)
+    assert 'secret.json' not in str([f.key for study in ('s1', 's2') for f in entities.get_study('n', study).annotations])
+
+
+def test_annotations_of_two_studies_of_one_name(entities, here):
+    institute = entities.get_institute('n')
+    for study in institute.studies:
+        study.study_id_human_readable = 'P1/one'
+    (here / 'north/P1---one').mkdir(parents=True)
+    (here / 'north/P1---one/twin.json').write_text('{}')
+    with pytest.raises(LookupError, match='2 studies'):
+        upload_annotation_files([institute], here)
+    assert 'twin.json' not in str([f.key for study in ('s1', 's2') for f in entities.get_study('n', study).annotations])
 
 
 # ---- commands ----

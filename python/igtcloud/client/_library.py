@@ -489,12 +489,13 @@ class Client:
         transfer.run(self, lambda client, err: lib.igt_object_download(
             client, transfer.object, path, transfer.options, transfer.callbacks, err))
 
-    def upload_object(self, prefix: str, key: str, path: str, callback: Optional[Callable[[int], Any]]) -> None:
-        """Stores a local file's content under the key."""
+    def upload_object(self, prefix: str, key: str, path: str, callback: Optional[Callable[[int], Any]],
+                      follow_links: bool = True) -> None:
+        """Stores a local file's content under the key. follow_links: as the existing client does."""
         transfer = _ObjectTransfer(prefix, key, os.path.getsize(path), callback)
         source = new("igt_file_source")
         source.path = transfer.keep(path)
-        transfer.options.follow_links = True  # as the existing client does
+        transfer.options.follow_links = follow_links
         transfer.run(self, lambda client, err: lib.igt_object_upload(
             client, transfer.object, source, transfer.options, transfer.callbacks, err))
 

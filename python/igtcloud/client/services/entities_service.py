@@ -224,6 +224,12 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
         prefix, or something other than a file), and ApiException. Nothing is registered for a name or a
         file that cannot be uploaded.
         """
+        return self._upload(filename, key, overwrite, callback, trigger_action)
+
+    def _upload(self, filename: Any, key: Optional[str], overwrite: bool = False,
+                callback: Optional[Callable[[int], Any]] = None, trigger_action: bool = True,
+                follow_links: bool = True) -> bool:
+        """follow_links: False for what was found in a folder."""
         path = os.path.abspath(os.fspath(filename))
         if not os.path.exists(path):
             raise FileNotFoundError(errno.ENOENT, f"File {os.fspath(filename)} not found", path)
@@ -236,7 +242,7 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
             if callback is not None:
                 callback(size)
             return False
-        _transfer(lambda client: client.upload_object(self.s3_prefix, file.key, path, callback))
+        _transfer(lambda client: client.upload_object(self.s3_prefix, file.key, path, callback, follow_links))
         self._note_upload(file, path, size)
         if trigger_action and callable(self._callback):
             self._callback(file)

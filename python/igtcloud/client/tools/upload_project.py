@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import logging
 import os
+import stat
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Iterable, List, Optional, Tuple
+from functools import partial
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from igtcloud.client import native
 from igtcloud.client.services import entities_service
@@ -18,6 +22,9 @@ __all__ = ["upload_project", "upload_study", "upload_annotation_files", "upload_
 
 logger = logging.getLogger(__name__)
 _SIDECAR = "study.json"
+_SIDECAR_BYTES = 8 << 20
+_DIVIDED = ("files", "dicom")  # folders of a download of several categories
+_PARTS = ("study_id", "visit_name")  # what tells a patient's studies apart
 
 
 def upload_project(local_folder: Any, project_name: str, institute_name: Optional[str] = None, submit: bool = False,
@@ -41,14 +48,56 @@ def upload_project(local_folder: Any, project_name: str, institute_name: Optiona
 
 def upload_annotation_files(institutes: Iterable[Any], local_folder: Any,
                             max_workers_files: Optional[int] = None) -> None:
-    """Uploads local_folder/INSTITUTE/PATIENT---STUDY/... as annotations of those studies of the institutes."""
+    """Uploads local_folder/INSTITUTE/PATIENT---STUDY/... as annotations of those studies of the institutes.
+
+    Folders that are no study of their institute, or of several, are logged; when everything else is complete,
+    native.NotFound or native.Ambiguous is raised (both are LookupErrors).
+    """
+    unmatched: List[Exception] = []
     for institute in institutes:
-        root = os.path.join(os.fspath(local_folder), institute.name)
-        for study in institute.studies if os.path.isdir(root) else ():
-            name = study.get("study_id_human_readable") or ""
-            folder = os.path.join(root, name.replace("/", "---"))
-            if name and os.path.isdir(folder):
-                _upload_files(study.annotations, _files_below(folder), max_workers_files)
+        root = os.path.join(os.fspath(local_folder), _plain(institute.name))
+        if not os.path.isdir(root):
+            continue
+        studies = _by_folder(institute.studies)
+        for name in _folders_in(root):
+            try:
+                study = _only_study(studies.get(unicodedata.normalize("NFC", name), []), os.path.join(root, name))
+            except LookupError as error:
+                logger.error("%s", error)
+                unmatched.append(error)
+                continue
+            _upload_files(study.annotations, _files_below(os.path.join(root, name)), max_workers_files)
+    if unmatched:
+        raise unmatched[0]
+
+
+def _plain(name: Any) -> str:
+    """A name of the cloud that is to be one of a folder here: it leads nowhere else."""
+    if name in (None, "", ".", "..") or "/" in name:
+        raise native.InvalidArgument(f"'{name}' cannot be the name of a folder")
+    return str(name)
+
+
+def _by_folder(studies: Iterable[Any]) -> Dict[str, List[Any]]:
+    """The studies that each name of a folder stands for."""
+    found: Dict[str, List[Any]] = {}
+    for study in studies:
+        name = (study.get("study_id_human_readable") or "").replace("/", "---")
+        found.setdefault(unicodedata.normalize("NFC", name), []).append(study)
+    return found
+
+
+def _only_study(found: List[Any], folder: str) -> Any:
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise native.NotFound(f"{folder}: the institute has no such study, so the folder was left out")
+    raise native.Ambiguous(f"{folder}: {len(found)} studies of the institute match: "
+                           f"{', '.join(str(study.study_database_id) for study in found)}")
+
+
+def _folders_in(folder: str) -> List[str]:
+    return sorted(name for name in os.listdir(folder) if _kind(os.path.join(folder, name)) == stat.S_IFDIR)
 
 
 def upload_study(study_type: str, study_folder: Any, patient_name: str, institute_id: str, studies: Any,
@@ -58,27 +107,26 @@ def upload_study(study_type: str, study_folder: Any, patient_name: str, institut
 
     Returns the study, the names of the files that were uploaded, and of those that were there. The study is
     submitted with that password once all files are there. Raises what the first failing file raises, when the
-    others are complete.
+    others are complete. Links and what is no file are left out, with a warning; a folder that cannot be read, or
+    from which nothing could be sent, is an error, and creates no study.
     """
     folder = os.fspath(study_folder)
-    local = _study_of(study_type, folder, patient_name, institute_id)
-    found = [study for study in studies if study_key(study) == study_key(local)]
-    if len(found) > 1:
-        raise native.Ambiguous(f"{folder}: {len(found)} studies of the institute match: "
-                               f"{', '.join(study.study_database_id for study in found)}")
-    study = found[0] if found else studies.append(local)
+    local, is_described = _study_of(study_type, folder, patient_name, institute_id)
+    pairs = _files_of_study(folder)
+    study = _matching(local, studies, folder)
+    if study is None and not pairs and not is_described:
+        raise native.InvalidArgument(f"{folder}: it contains no files, so no study was created")
+    study = studies.append(local) if study is None else study
     if study is None:
         raise RuntimeError(f"Error creating study for {patient_name}")
-    if any(os.path.isdir(os.path.join(folder, name)) for name in ("files", "dicom")):
-        folder = os.path.join(folder, "files")
-    uploaded, skipped = _upload_files(study.files, _files_below(folder), max_workers_files)
+    uploaded, skipped = _upload_files(study.files, pairs, max_workers_files)
     if _submit_password is not None:
         _submit(study, institute_id, _submit_password)
     return study, uploaded, skipped
 
 
 def upload_project_files(project: Any, files_folder: Any, max_workers_files: Optional[int] = None) -> None:
-    """Uploads the files of a folder as the project's own."""
+    """Uploads the files of a folder as the project's own. Links are left out, with a warning."""
     if not os.path.isdir(files_folder):
         logger.info("'files' is not a directory. Skipping project files upload...")
         return
@@ -86,42 +134,124 @@ def upload_project_files(project: Any, files_folder: Any, max_workers_files: Opt
     logger.info("Project: %s files_uploaded: %d, files_skipped: %d", project.get("name"), len(uploaded), len(skipped))
 
 
-def _study_of(study_type: str, folder: str, patient_name: str, institute_id: str) -> Any:
-    """A study by the folder's study.json; without one, by the name of its patient. A study.json that cannot be
+# ---- the right study ----
+
+def _matching(local: Any, studies: Any, folder: str) -> Any:
+    """The study of the institute that the folder is, or None. One that its study.json contradicts is none."""
+    same = [study for study in studies if study_key(study) == study_key(local)]
+    named = [study for study in studies if study.get("study_database_id")
+             and study.get("study_database_id") == local.get("study_database_id")]
+    if named and named[0] not in same:
+        raise native.Ambiguous(f"{folder}: its study.json has the studyDatabaseId of another study, of "
+                               f"'{study_key(named[0])}', so nothing was sent")
+    found = named or [study for study in same if not _differ(study, local)]
+    if len(found) > 1:
+        raise native.Ambiguous(f"{folder}: {len(found)} studies of the institute match: "
+                               f"{', '.join(study.study_database_id for study in found)}")
+    if found and _differ(found[0], local):
+        raise native.Ambiguous(f"{folder}: its study.json contradicts the study that has its studyDatabaseId, so nothing "
+                               "was sent")
+    return found[0] if found else None
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Both say which of the patient's studies it is, and not the same."""
+    return any(one.get(name) and other.get(name) and one.get(name) != other.get(name) for name in _PARTS)
+
+
+def _study_of(study_type: str, folder: str, patient_name: str, institute_id: str) -> Tuple[Any, bool]:
+    """A study by the folder's study.json; without one (False), by the name of its patient. A study.json that cannot be
     read is an error: the files would get to a new study."""
     from igtcloud.client.services.entities.model.patient import Patient
     from igtcloud.client.services.entities.model.root_study import RootStudy
     from igtcloud.client.services.entities.model_utils import validate_and_convert_types
 
     path = os.path.join(folder, _SIDECAR)
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as source:
-            try:
-                data = {**json.load(source), "studyType": study_type}
-            except (TypeError, ValueError) as error:
-                raise native.InvalidArgument(f"{path} is no study: {error}") from error
+    text = _sidecar_text(path)
+    if text is not None:
+        try:
+            data = {**json.loads(text), "studyType": study_type}
+        except (TypeError, ValueError) as error:
+            raise native.InvalidArgument(f"{path} is no study: {error}") from error
         return validate_and_convert_types(data, (RootStudy,), ["received_data"], True, True,
-                                          configuration=entities_service.api_client.configuration)
+                                          configuration=entities_service.api_client.configuration), True
     study_class: Any = entities_service.study_type_classes[study_type]
     known = study_class.attribute_map
     fields = {name: patient_name for name in ("name", "clinical_study", "subject_id") if name in known}
     study = study_class(study_type=study_type, institute_id=institute_id, **fields)
     if "patient" in known:
         study.patient = Patient(patient_id=patient_name, patient_name=patient_name)
-    return study
+    return study, False
+
+
+def _sidecar_text(path: str) -> Optional[str]:
+    """None only if there is none: what cannot be looked at may be there. Of the folder alone: a link may lead to any
+    file, whose members everyone in the project could read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise native.InvalidArgument(f"{path}: it is a link, and links are not followed") from error
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise native.InvalidArgument(f"{path}: it is not a regular file")
+        with open(handle, "rb", closefd=False) as source:
+            data = source.read(_SIDECAR_BYTES + 1)
+    finally:
+        os.close(handle)
+    if len(data) > _SIDECAR_BYTES:
+        raise native.InvalidArgument(f"{path}: it has more than {_SIDECAR_BYTES >> 20} MiB")
+    return data.decode("utf-8-sig")
+
+
+# ---- the folder's files ----
+
+def _files_of_study(folder: str) -> List[Tuple[str, str]]:
+    """Those in its folder `files`, if a download of several categories has divided it; what lies beside is named."""
+    names = os.listdir(folder)
+    if not any(os.path.isdir(os.path.join(folder, name)) for name in _DIVIDED if name in names):
+        return _files_below(folder)
+    if "files" not in names:
+        raise native.InvalidArgument(f"{folder}: it has a folder 'dicom' and none called 'files', so nothing of it is "
+                                     f"uploaded; native.upload(category='dicom') sends DICOM")
+    for name in sorted(set(names) - {"files", _SIDECAR}):
+        logger.warning("%s: left out: it lies beside the folder 'files'", os.path.join(folder, name))
+    files = os.path.join(folder, "files")
+    return _files_below(files) if _kind(files) == stat.S_IFDIR else []
+
+
+def _kind(path: str) -> int:
+    """stat.S_IFDIR or S_IFREG; 0 for what is left out, which is named: it may be wanted."""
+    kind = stat.S_IFMT(os.lstat(path).st_mode)
+    if kind in (stat.S_IFDIR, stat.S_IFREG):
+        return kind
+    logger.warning("%s: left out: %s", path, "it is a link, and links are not followed" if kind == stat.S_IFLNK else
+                   "it is not a regular file")
+    return 0
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _files_below(folder: str) -> List[Tuple[str, str]]:
-    """(path, name below the folder with '/') of each file; the sidecar is none."""
-    found = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names]
-    pairs = [(path, os.path.relpath(path, folder).replace(os.path.sep, "/")) for path in found]
+    """(path, name below the folder with '/') of each file; the sidecar is none. A folder that cannot be read is an
+    error."""
+    paths = [os.path.join(root, name) for root, folders, names in os.walk(folder, onerror=_raise)
+             for name in folders + names]
+    pairs = [(path, os.path.relpath(path, folder).replace(os.path.sep, "/")) for path in paths
+             if _kind(path) == stat.S_IFREG]
     return [pair for pair in pairs if pair[1] != _SIDECAR]
 
 
 def _upload_files(files: Any, pairs: List[Tuple[str, str]], workers: Optional[int]) -> Tuple[List[str], List[str]]:
     """The names that were uploaded and those that were there. Raises the first failure, after the others."""
     with ThreadPoolExecutor(workers or 4) as pool:
-        results = [(name, pool.submit(files.upload, path, name)) for path, name in pairs]
+        send = partial(files._upload, follow_links=False)
+        results = [(name, pool.submit(send, path, name)) for path, name in pairs]
     uploaded = [name for name, done in results if done.exception() is None and done.result()]
     skipped = [name for name, done in results if done.exception() is None and not done.result()]
     for name, done in results:
