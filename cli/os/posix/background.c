@@ -135,14 +135,23 @@ static void follow_stops(sigset_t *mask) {
   pthread_sigmask(SIG_BLOCK, &child, mask);
 }
 
+/* A shell sends SIGCONT to all processes of a job, but not at the same moment. */
+static bool is_continued(pid_t child) {
+  for (int tries = 0; tries < 20; tries++) {
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_PID, (id_t)child, &info, WCONTINUED | WNOHANG) == 0 && info.si_pid == child)
+      return true;
+    (void)poll(NULL, 0, 10);
+  }
+  return false;
+}
+
 /* SIGTSTP stays ignored: a Ctrl-Z just after we were continued would stop us before the child. A
  * shell continues both of us. The child asks again after each SIGCONT, and forgets what was typed:
  * it gets another one only if it is still stopped. */
 static void stop_with(pid_t child) {
-  siginfo_t info = {.si_pid = 0};
-
   raise(SIGSTOP);
-  if (waitid(P_PID, (id_t)child, &info, WCONTINUED | WNOHANG) != 0 || info.si_pid != child)
+  if (!is_continued(child))
     kill(child, SIGCONT);
 }
 
