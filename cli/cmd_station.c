@@ -15,7 +15,7 @@ const command station_command = {
     "failures to FOLDER/failed with a .reason file that says why. Nothing is moved or deleted\n"
     "before it is verified. A station that was stopped, by whatever means, continues where it "
     "was.\n"
-    "SIGHUP reads the configuration again.",
+    "SIGHUP reloads the configuration.",
     station_options,
     true,
     station_main};

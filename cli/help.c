@@ -16,7 +16,7 @@ const fact exit_statuses[] = {
     {"5", "the project, institute, study or file was not found"},
     {"129", "the terminal was closed (SIGHUP)"},
     {"130", "interrupted (SIGINT)"},
-    {"141", "the reader of its output is gone (SIGPIPE); no message is printed"},
+    {"141", "the reader of its output has exited (SIGPIPE); no message is printed"},
     {"143", "terminated (SIGTERM)"},
     {NULL, NULL}};
 

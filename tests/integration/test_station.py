@@ -1107,7 +1107,7 @@ def test_a_reload_names_the_settings_that_need_a_restart(station, cloud, home):
     s.start()
     s.wait_for_log("watching")
     page = (ROOT / "docs/station.md").read_text("utf-8")
-    listed = re.search(r"(`--folder`.*) are read at the start alone", page, re.DOTALL).group(1)
+    listed = re.search(r"(`--folder`.*) are read at startup only", page, re.DOTALL).group(1)
     values = {"folder": home, "done-folder": home / "d", "failed-folder": home / "f", "metrics": "127.0.0.1:1",
               "metrics-anywhere": "true"}
     assert re.findall(r"`--([a-z-]+)`", listed) == list(values)
