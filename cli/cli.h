@@ -107,6 +107,7 @@ typedef struct held_errors {
 typedef enum option_kind {
   OPTION_FLAG,
   OPTION_TEXT,
+  OPTION_FILE, /* as a text, but neither standard input nor output: "-" is refused */
   OPTION_LIST,
   OPTION_NUMBER,
   OPTION_SECONDS

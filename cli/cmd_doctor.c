@@ -391,7 +391,7 @@ static const option options[] = {
     {"bundle", 0, OPTION_TEXT, AT(bundle), "FILE", NULL,
      "also write a tar archive for a support ticket, without secrets and names; - is standard "
      "output"},
-    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "examine this journal"},
+    {"journal", 0, OPTION_FILE, AT(journal), "FILE", NULL, "examine this journal"},
     END_OF_OPTIONS};
 
 const command doctor_command = {

@@ -48,7 +48,7 @@ static const option verify_options[] = {
     {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
      "maximum connections to S3 (default 128); reads up to 16 files at once"},
     REPORT_OPTION,
-    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
+    {"journal", 0, OPTION_FILE, AT(journal), "FILE", NULL,
      "the file in which uploads recorded their digests"},
     {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "use the store's digests only"},
     END_OF_OPTIONS};

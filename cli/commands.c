@@ -30,7 +30,7 @@ const option sign_in_options[] = {
 const option common_options[] = {
     {"profile", 0, OPTION_TEXT, AT(profile), "NAME", NULL,
      "the profile of the configuration file (default: default)"},
-    {"config", 0, OPTION_TEXT, AT(config), "FILE", NULL,
+    {"config", 0, OPTION_FILE, AT(config), "FILE", NULL,
      "the configuration file (default: ~/.config/igtcloud/config)"},
     {"debug", 0, OPTION_FLAG, AT(debug), NULL, NULL, "log in detail; secrets are never logged"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, NULL, "print errors only"},

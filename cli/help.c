@@ -140,7 +140,9 @@ void print_group(FILE *out, const char *group) {
 /* ---- help --json: for tests, and for programs that wrap this one ---- */
 
 static void print_option_json(void *payload, const command *cmd, const option *o) {
-  static const char *const kinds[] = {"flag", "text", "list", "number", "seconds"};
+  static const char *const kinds[] = {
+      [OPTION_FLAG] = "flag", [OPTION_TEXT] = "text",     [OPTION_FILE] = "text",
+      [OPTION_LIST] = "list", [OPTION_NUMBER] = "number", [OPTION_SECONDS] = "seconds"};
   char letter[2] = {o->letter, '\0'}, variable[64];
   bool *first = payload;
 

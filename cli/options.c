@@ -86,17 +86,6 @@ int truth_of(const char *value) {
   return -1;
 }
 
-/* A database, and what is read or replaced again while the program runs: - would be a file of that
- * name. */
-static bool must_be_file(const option *o) {
-  static const char *const names[] = {"config", "journal", "status-file"};
-
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (strcmp(o->name, names[i]) == 0)
-      return true;
-  return false;
-}
-
 const char *set_value(const option *o, settings *s, const char *value) {
   void *field = (char *)s + o->offset;
 
@@ -109,9 +98,12 @@ const char *set_value(const option *o, settings *s, const char *value) {
       *(bool *)field = on == 1;
     return on >= 0 ? NULL : NOT_BOOLEAN;
   }
-  case OPTION_TEXT:
-    if (strcmp(value, "-") == 0 && must_be_file(o))
+  case OPTION_FILE: /* a database, or what is read or replaced again while the program runs */
+    if (strcmp(value, "-") == 0)
       return "is standard input or output: this must be a file";
+    *(const char **)field = value;
+    return NULL;
+  case OPTION_TEXT:
     *(const char **)field = value;
     return NULL;
   case OPTION_LIST: {

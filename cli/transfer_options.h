@@ -80,7 +80,7 @@
   }
 #define JOURNAL_OPTION                                                                             \
   {                                                                                                \
-    "journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,                                          \
+    "journal", 0, OPTION_FILE, AT(journal), "FILE", NULL,                                          \
         "the file that records unfinished transfers"                                               \
   }
 #define NO_JOURNAL_OPTION                                                                          \

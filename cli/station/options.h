@@ -136,7 +136,7 @@
        NULL,                                                                                       \
        "append a JSON line for each file and study; SIGHUP opens it anew"},                        \
   {                                                                                                \
-    "journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,                                          \
+    "journal", 0, OPTION_FILE, AT(journal), "FILE", NULL,                                          \
         "the file that records transfers and digests"                                              \
   }
 
