@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/sized.h"
 #include "base/str.h"
 #include "base/time.h"

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 
 /* Two logins that start and end at the same moment may remove the file from under one another. */
 #define OPEN_TRIES 8

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "mem.h"
 #include "os/os.h"
+#include "path.h"
 #include "root_internal.h"
 #include "str.h"
 

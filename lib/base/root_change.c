@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "os/os.h"
+#include "path.h"
 #include "root_internal.h"
 
 /* Errors of file systems that cannot rename over a file: some of FUSE, and foreign ones. */

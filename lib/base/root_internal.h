@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-#include "path.h"
+#include "root.h"
 
 /* As many studies as are transferred concurrently, and some more; a process has 1,024
  * descriptors. */

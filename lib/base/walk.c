@@ -15,7 +15,9 @@
 #include "mem.h"
 #include "os/os.h"
 #include "path.h"
+#include "root.h"
 #include "str.h"
+#include "walk.h"
 
 /* Each level keeps a folder open; a process has 1,024 descriptors. */
 #define MAX_DEPTH 256

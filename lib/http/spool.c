@@ -16,7 +16,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os/os.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "base/thread.h"
 #include "http/spool.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/os/os.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "base/sized.h"
 #include "crypto/crypto.h"
 #include "igtcloud/probe.h"

@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "base/os/os.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "upgrade/upgrade.h"
 

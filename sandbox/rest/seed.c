@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
 #include "fields.h"

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "internal.h"
 
 #define KIND "s3credentials"

@@ -17,7 +17,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "crypto/crypto.h"
 
 /* Bodies up to this size are written to disk with one write; most files of a study are smaller. */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "crypto/crypto.h"

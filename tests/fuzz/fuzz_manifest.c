@@ -4,6 +4,7 @@
  * files are the same when they are read again. */
 #include "base/limits.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "demand.h"
 #include "transfer/engine/manifest.h"
 

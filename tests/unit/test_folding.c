@@ -14,7 +14,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "transfer/download/case_names.h"
 
 int __real_igt__os_statat(int dir, const char *name, igt__stat *st, bool follow);

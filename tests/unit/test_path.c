@@ -16,6 +16,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
+#include "base/walk.h"
 
 static char top[] = "/tmp/igt-path-XXXXXX";
 

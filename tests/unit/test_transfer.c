@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/root.h"
 #include "model/model.h"
 #include "transfer/csv/table.h"
 #include "transfer/download/check.h"

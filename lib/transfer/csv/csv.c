@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "transfer/csv/table.h"
 #include "transfer/download/partial.h"

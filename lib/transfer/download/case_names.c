@@ -12,6 +12,8 @@
 #include "base/fingerprints.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 
 struct igt__case_names {

@@ -6,8 +6,8 @@
  * two): records how each name is written. A file under another variant is another file of the
  * cloud, and must neither be replaced nor taken for this one. docs/names.md. */
 
-#include "base/path.h"
 #include "base/quota.h"
+#include "base/root.h"
 
 typedef struct igt__case_names igt__case_names;
 

@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/thread.h"
 #include "transfer/download/kept.h"
 #include "transfer/engine/ahead.h"

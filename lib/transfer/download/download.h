@@ -6,7 +6,7 @@
  * plans a study's files (download_plan.h). */
 
 #include "base/fingerprints.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "transfer/download/durable.h"
 #include "transfer/download/surplus.h"

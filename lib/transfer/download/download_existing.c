@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "transfer/download/download_plan.h"
 #include "transfer/engine/digest.h"
 

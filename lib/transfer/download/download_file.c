@@ -7,6 +7,8 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "base/unicode.h"
 #include "transfer/download/download_plan.h"

@@ -8,6 +8,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "transfer/download/download_plan.h"
 #include "transfer/engine/layout.h"

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
 #include "journal/journal.h"

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/os/os.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "igtcloud/transfer.h"
 #include "transfer/download/sync_group.h"
 #include "transfer/engine/run.h"

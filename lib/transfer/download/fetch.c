@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "transfer/download/durable.h"
 #include "transfer/download/fetch_internal.h"

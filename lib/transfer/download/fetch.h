@@ -6,7 +6,7 @@
  * file is one GET; a large one is fetched in ranges of one object, identified by its ETag, and the
  * journal records the ranges that are complete. */
 
-#include "base/path.h"
+#include "base/root.h"
 #include "transfer/engine/run.h"
 
 typedef struct igt__fetch_file {

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/root.h"
 #include "transfer/download/check.h"
 #include "transfer/download/fetch.h"
 #include "transfer/download/partial.h"

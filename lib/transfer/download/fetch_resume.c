@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "transfer/download/fetch_internal.h"
 

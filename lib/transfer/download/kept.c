@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "base/walk.h"
 #include "transfer/download/download.h"
 #include "transfer/engine/tree.h"
 

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "transfer/download/partial.h"
 
 #define FOLDERS_MOST 10000 /* of one study; what is in others stays */

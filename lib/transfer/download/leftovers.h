@@ -5,7 +5,7 @@
 /* Partial files beside files that are complete: of two runs in one folder, one was killed, and the
  * other one completed the file. No later run would continue them. */
 
-#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "journal/journal.h"
 

@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
 

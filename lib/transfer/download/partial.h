@@ -4,7 +4,7 @@
 
 /* The hidden file beside its destination in which a download grows. */
 
-#include "base/path.h"
+#include "base/root.h"
 #include "journal/journal.h"
 #include "transfer/engine/digest.h"
 

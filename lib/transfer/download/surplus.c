@@ -12,8 +12,10 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "base/unicode.h"
+#include "base/walk.h"
 #include "transfer/download/download.h"
 #include "transfer/engine/tree.h"
 

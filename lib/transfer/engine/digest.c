@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
 

@@ -9,7 +9,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/os/os.h"
-#include "base/path.h"
+#include "base/root.h"
 
 /* A local file as it was planned; it must not change until it is sent. */
 typedef struct igt__local {

@@ -9,8 +9,11 @@
 
 #include "base/mem.h"
 #include "base/name.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "base/unicode.h"
+#include "base/walk.h"
 #include "transfer/engine/plan.h"
 
 static bool is_exactly(const char *a, const char *b) {

@@ -4,7 +4,7 @@
 
 /* Matches local folders with the project's institutes, and reports folders that match none. */
 
-#include "base/path.h"
+#include "base/root.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/run.h"
 #include "transfer/engine/tree.h"

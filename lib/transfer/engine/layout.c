@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "transfer/engine/tree.h"
 

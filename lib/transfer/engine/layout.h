@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/path.h"
+#include "base/root.h"
 #include "igtcloud/error.h"
 
 /* *out, the caller's: everything below the folder, or below its "files" if it has "files" or

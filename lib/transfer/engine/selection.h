@@ -8,6 +8,7 @@
  * which of its entries have matched. */
 
 #include "base/arena.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "igtcloud/transfer.h"

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/os/os.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "transfer/engine/run.h"
 

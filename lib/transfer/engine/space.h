@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "base/path.h"
+#include "base/root.h"
 
 typedef struct igt__run igt__run;
 

@@ -16,7 +16,9 @@
 #include "base/name.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
+#include "base/walk.h"
 #include "transfer/engine/plan.h"
 
 #define SHOWN_FOLDERS 5

@@ -6,7 +6,7 @@
  * the location of the files in a study's folder. */
 
 #include "base/error.h"
-#include "base/path.h"
+#include "base/root.h"
 #include "model/json.h"
 
 #define IGT__SIDECAR "study.json"

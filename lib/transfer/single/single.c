@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/sized.h"
 #include "cloud/registration.h"
 #include "transfer/download/durable.h"

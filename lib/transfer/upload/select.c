@@ -14,6 +14,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
+#include "base/walk.h"
 #include "model/model.h"
 #include "transfer/engine/institutes.h"
 #include "transfer/upload/match_internal.h"

@@ -4,6 +4,7 @@
 
 /* Which study folders of the source a selection means, for uploads and verify. */
 
+#include "base/root.h"
 #include "transfer/upload/upload.h"
 
 typedef struct igt__upload_selected igt__upload_selected;

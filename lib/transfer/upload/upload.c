@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/unicode.h"
 #include "transfer/engine/institutes.h"
 #include "transfer/upload/select.h"

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/fingerprints.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "transfer/engine/chosen.h"

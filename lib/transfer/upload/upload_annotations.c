@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
+#include "base/walk.h"
 #include "model/model.h"
 #include "transfer/engine/layout.h"
 #include "transfer/upload/upload_internal.h"

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "base/unicode.h"
 #include "model/model.h"

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/walk.h"
 #include "transfer/upload/plan_internal.h"
 
 typedef igt__upload_plan plan;

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/walk.h"
 #include "model/model.h"
 #include "transfer/engine/layout.h"
 #include "transfer/upload/create.h"

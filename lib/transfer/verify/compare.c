@@ -11,6 +11,8 @@
 
 #include "base/mem.h"
 #include "base/os/os.h"
+#include "base/path.h"
+#include "base/root.h"
 #include "transfer/download/fetch.h"
 #include "transfer/engine/digest.h"
 

@@ -5,7 +5,7 @@
 /* Verifies one file of a tree: reads it and compares it with what the store knows of its object.
  * Nothing is transferred or written. */
 
-#include "base/path.h"
+#include "base/root.h"
 #include "transfer/engine/run.h"
 
 typedef struct igt__compare_file {

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/str.h"
 #include "base/unicode.h"
 #include "cloud/credentials.h"

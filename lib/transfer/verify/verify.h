@@ -5,7 +5,7 @@
 /* Shared by the files of igt_verify: verify.c walks the project and the folder, verify_study.c
  * compares one study with its folder. */
 
-#include "base/path.h"
+#include "base/root.h"
 #include "transfer/engine/chosen.h"
 #include "transfer/engine/handle.h"
 #include "transfer/engine/last_run.h"
