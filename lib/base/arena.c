@@ -28,7 +28,6 @@ typedef struct block {
 struct igt__arena {
   block *top;
   size_t next_cap;
-  size_t used;
   igt__quota quota;
 };
 
@@ -114,7 +113,6 @@ static void *take(igt__arena *arena, size_t size, size_t alignment) {
       return NULL;
     begin = 0;
   }
-  arena->used += begin + size - arena->top->used;
   arena->top->used = begin + size;
   return arena->top->data + begin;
 }
@@ -182,9 +180,4 @@ void igt__arena_reset(igt__arena *arena) {
     largest->used = 0;
   }
   arena->top = largest;
-  arena->used = 0;
-}
-
-size_t igt__arena_used(const igt__arena *arena) {
-  return arena->used;
 }

@@ -27,6 +27,5 @@ char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n);
 char *igt__arena_printf(igt__arena *arena, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Empties the arena but keeps its largest block for reuse: for streams. */
 void igt__arena_reset(igt__arena *arena);
-size_t igt__arena_used(const igt__arena *arena);
 
 #endif

@@ -100,10 +100,6 @@ uint64_t igt__http_requests(const igt__http *http) {
   return atomic_load_explicit(&http->requests, memory_order_relaxed);
 }
 
-unsigned igt__http_loops(const igt__http *http) {
-  return http->loop_count;
-}
-
 uint64_t igt__http_slow_downs(const igt__http *http) {
   return atomic_load_explicit(&http->slow_downs, memory_order_relaxed);
 }
@@ -163,10 +159,6 @@ void igt__http_post_with(igt__http *http, unsigned loop, igt__post *post, unsign
 void igt__http_post_after(igt__http *http, unsigned loop, unsigned ms, void (*fn)(void *payload),
                           void *payload) {
   igt__http_post_with(http, loop, NULL, ms, fn, payload);
-}
-
-void igt__http_post(igt__http *http, unsigned loop, void (*fn)(void *payload), void *payload) {
-  igt__http_post_after(http, loop, 0, fn, payload);
 }
 
 /* ---- blocking ---- */

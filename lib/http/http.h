@@ -47,7 +47,6 @@ void igt__curl_own_process(void);
 igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_error *err);
 /* Cancels all running requests (on_done gets IGT_E_CANCELLED) and joins the threads. */
 void igt__http_free(igt__http *http);
-unsigned igt__http_loops(const igt__http *http);
 uint64_t igt__http_requests(const igt__http *http); /* sent so far, each attempt; any thread */
 /* How often a server throttled us or failed to respond in time, so far. Any thread. */
 uint64_t igt__http_slow_downs(const igt__http *http);
@@ -171,7 +170,6 @@ void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status
                       const igt_error *err);
 /* Runs fn on a loop's thread, immediately or after a delay. Any thread. igt__http_free runs pending
  * calls without waiting for their delay. */
-void igt__http_post(igt__http *http, unsigned loop, void (*fn)(void *payload), void *payload);
 void igt__http_post_after(igt__http *http, unsigned loop, unsigned ms, void (*fn)(void *payload),
                           void *payload);
 /* Same, with a preallocated post, which it takes over: cannot fail. NULL: as above, which waits

@@ -168,15 +168,6 @@ void igt__pool_limit(igt__pool *pool, unsigned tasks) {
   pthread_mutex_unlock(&pool->lock);
 }
 
-size_t igt__pool_waiting(igt__pool *pool) {
-  size_t n;
-
-  pthread_mutex_lock(&pool->lock);
-  n = pool->waiting;
-  pthread_mutex_unlock(&pool->lock);
-  return n;
-}
-
 void igt__pool_free(igt__pool *pool) {
   if (!pool)
     return;

@@ -24,8 +24,6 @@ void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg);
 /* Limits the number of concurrent tasks, to at least one; running tasks are not affected. The
  * default and the maximum is the number of threads. */
 void igt__pool_limit(igt__pool *pool, unsigned tasks);
-/* Tasks added and not started: producers wait while it is high. */
-size_t igt__pool_waiting(igt__pool *pool);
 /* Runs all added tasks, including those added meanwhile, then joins and frees. Of a shared pool:
  * waits for its own tasks. */
 void igt__pool_free(igt__pool *pool);

@@ -404,15 +404,6 @@ void igt__sched_job_done(igt__sched *sched, igt__job *job) {
   pump_and_leave(sched);
 }
 
-size_t igt__sched_backlog(igt__sched *sched) {
-  size_t n;
-
-  pthread_mutex_lock(&sched->lock);
-  n = sched->backlog;
-  pthread_mutex_unlock(&sched->lock);
-  return n;
-}
-
 void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(void *), void *arg) {
   pthread_mutex_lock(&sched->lock);
   while (sched->backlog >= below && !give_up(arg)) {

@@ -61,8 +61,8 @@ void igt__sched_part_done(igt__sched *sched, uint64_t weight);
 /* The job ended (no part of it runs or is queued); it may be freed afterwards. */
 void igt__sched_job_done(igt__sched *sched, igt__job *job);
 
-/* Total number of jobs queued or running; producers wait while it is high. */
-size_t igt__sched_backlog(igt__sched *sched);
+/* Waits until fewer than `below` jobs are queued or running, or give_up returns true: producers
+ * wait while the number is high. */
 void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(void *), void *arg);
 /* From now on jobs that have not started are dropped, including those added later. */
 void igt__sched_stop(igt__sched *sched);
