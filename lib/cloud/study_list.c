@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "cloud/find.h"
 #include "cloud/once.h"
+#include "cloud/study.h"
 #include "crypto/crc.h"
 #include "model/model.h"
 
@@ -148,11 +149,7 @@ static igt_status fetch_study(listing *l, const char *id, igt_error *err) {
   igt_root_study *study = NULL;
   igt_status status = igt_get_study(l->client, l->institute_id, id, &study, err);
 
-  if (status == IGT_OK && strcmp(igt__text_of(&study->study_database_id), id) != 0) {
-    status =
-        igt__fail(err, IGT_E_PROTOCOL,
-                  "the cloud responded with another study (%s) instead of the requested one (%s)",
-                  igt__text_of(&study->study_database_id), id);
+  if (status == IGT_OK && (status = igt__study_check(study, id, err)) != IGT_OK) {
     igt_model_free(&study->model);
     return status;
   }

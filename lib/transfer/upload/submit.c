@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cloud/study.h"
 #include "model/model.h"
 #include "transfer/upload/upload_internal.h"
 
@@ -14,8 +15,8 @@ static igt_status check_submitted(const igt__group *group, const igt_root_study 
   const char *id = igt__text_of(&study->study_database_id);
   const char *state = igt__text_of(&study->electronic_record_state);
 
-  if (*id && strcmp(id, group->study_id) != 0)
-    return igt__fail(err, IGT_E_PROTOCOL, "the cloud responded with another study (%s)", id);
+  if (*id && igt__study_check(study, group->study_id, err) != IGT_OK)
+    return IGT_E_PROTOCOL;
   if (*state && !igt__str_eq_nocase(state, "submitted"))
     return igt__fail(err, IGT_E_PROTOCOL, "the cloud responded that its state is '%s'", state);
   return IGT_OK;
