@@ -18,14 +18,14 @@
 /* Matches the default number of connections. */
 #define KEPT_MOST 128
 
-static igt__free_list spare = IGT__FREE_LIST_INIT(KEPT_MOST);
+static igt__free_list free_blocks = IGT__FREE_LIST_INIT(KEPT_MOST);
 
 static void *get(size_t n) {
   void *p;
 
   if (n != IGT__BULK_BUFFER && n != KEPT_SIZE)
     return malloc(n);
-  p = igt__free_list_take(&spare);
+  p = igt__free_list_take(&free_blocks);
   return p ? p : malloc(KEPT_SIZE);
 }
 
@@ -41,7 +41,7 @@ static void wipe_and_free(void *p) {
 
   if (is_kept_size(n)) {
     igt__wipe(p, IGT__BULK_HEAD);
-    if (igt__free_list_give(&spare, p))
+    if (igt__free_list_give(&free_blocks, p))
       return;
   }
   igt__wipe(p, n);
@@ -84,7 +84,7 @@ void igt__curl_init(void) {
 void igt__curl_trim(void) {
   void *p;
 
-  while ((p = igt__free_list_take(&spare)) != NULL) {
+  while ((p = igt__free_list_take(&free_blocks)) != NULL) {
     igt__wipe(p, igt__os_usable_size(p));
     free(p);
   }

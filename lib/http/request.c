@@ -24,15 +24,15 @@
 #define MAX_REDIRECTS 5
 #define PROXY_LOOK_US 10000
 /* URL, header lines and response headers together: larger ones are rare, and are not kept. */
-#define SPARE_BYTES (24u * 1024)
+#define KEPT_BYTES (24u * 1024)
 
 /* ---- creation and destruction ---- */
 
 /* A request takes six allocations; the largest ones are kept for the next one. As many as there are
  * connections. */
-#define SPARE_MOST 128
+#define FREE_MOST 128
 
-static igt__free_list spare = IGT__FREE_LIST_INIT(SPARE_MOST);
+static igt__free_list free_requests = IGT__FREE_LIST_INIT(FREE_MOST);
 
 static void free_private(struct igt__http_private *priv) {
   igt__head_finish(&priv->head);
@@ -43,13 +43,13 @@ static void free_private(struct igt__http_private *priv) {
 void igt__requests_trim(void) {
   struct igt__http_private *priv;
 
-  while ((priv = igt__free_list_take(&spare)) != NULL)
+  while ((priv = igt__free_list_take(&free_requests)) != NULL)
     free_private(priv);
 }
 
 /* A cleared one; only the memory of the buffers is reused. */
 static struct igt__http_private *private_new(igt__http_request *req) {
-  struct igt__http_private *priv = igt__free_list_take(&spare);
+  struct igt__http_private *priv = igt__free_list_take(&free_requests);
   igt__buf response_head;
   igt__head head;
 
@@ -94,8 +94,8 @@ void igt__http_request_finish(igt__http_request *req) {
     return;
   igt__head_wipe(&priv->head);
   igt__buf_wipe(&priv->attempt.response.head);
-  if (igt__head_memory(&priv->head) + priv->attempt.response.head.cap > SPARE_BYTES ||
-      !igt__free_list_give(&spare, priv))
+  if (igt__head_memory(&priv->head) + priv->attempt.response.head.cap > KEPT_BYTES ||
+      !igt__free_list_give(&free_requests, priv))
     free_private(priv);
   req->priv = NULL;
 }

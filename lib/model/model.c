@@ -11,7 +11,7 @@
 const igt_type igt__text_type = {
     .name = "text", .kind = IGT__TYPE_TEXT, .size = sizeof(igt_text), .discriminator = -1};
 const igt_type igt__raw_type = {
-    .name = "answer", .kind = IGT__TYPE_RAW, .size = sizeof(igt_text), .discriminator = -1};
+    .name = "text", .kind = IGT__TYPE_RAW, .size = sizeof(igt_text), .discriminator = -1};
 const igt_type igt__string_list_type = {.name = "list of strings",
                                         .kind = IGT__TYPE_STRINGS,
                                         .size = sizeof(igt_string_list),

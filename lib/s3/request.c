@@ -38,10 +38,10 @@ static const struct {
 };
 
 /* As in lib/http/request.c. */
-#define SPARE_MOST 128
-#define SPARE_SCRATCH (16u * 1024) /* header lines and errors that need more are rare */
+#define FREE_MOST 128
+#define KEPT_SCRATCH (16u * 1024) /* header lines and errors that need more are rare */
 
-static igt__free_list spare = IGT__FREE_LIST_INIT(SPARE_MOST);
+static igt__free_list free_requests = IGT__FREE_LIST_INIT(FREE_MOST);
 
 static void free_private(struct igt__s3_request_private *priv) {
   igt__buf_finish(&priv->complete);
@@ -57,7 +57,7 @@ static void free_private(struct igt__s3_request_private *priv) {
 void igt__s3_requests_trim(void) {
   struct igt__s3_request_private *priv;
 
-  while ((priv = igt__free_list_take(&spare)) != NULL)
+  while ((priv = igt__free_list_take(&free_requests)) != NULL)
     free_private(priv);
 }
 
@@ -88,7 +88,7 @@ static void renew(struct igt__s3_request_private *priv) {
 }
 
 igt_status igt__s3_request_init(igt__s3_request *req, igt__s3_op op, igt_error *err) {
-  struct igt__s3_request_private *priv = igt__free_list_take(&spare);
+  struct igt__s3_request_private *priv = igt__free_list_take(&free_requests);
   igt_status status;
 
   memset(req, 0, sizeof *req);
@@ -133,8 +133,8 @@ void igt__s3_request_finish(igt__s3_request *req) {
   igt__buf_clear(&priv->url);
   igt__buf_clear(&priv->query);
   igt__buf_clear(&priv->names);
-  if (!priv->post || priv->complete.cap || priv->scratch.cap > SPARE_SCRATCH ||
-      !igt__free_list_give(&spare, priv))
+  if (!priv->post || priv->complete.cap || priv->scratch.cap > KEPT_SCRATCH ||
+      !igt__free_list_give(&free_requests, priv))
     free_private(priv);
   req->priv = NULL;
 }

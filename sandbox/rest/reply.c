@@ -59,7 +59,7 @@ void rest_respond_empty(rest_call *call, int status) {
 /* A mask needs the parsed value. */
 static void response_parsed(rest_call *call, int status, igt__buf *text) {
   igt__json *value = NULL;
-  if (igt__json_parse(text->data, text->len, "the answer", &value, NULL) != IGT_OK)
+  if (igt__json_parse(text->data, text->len, "the response", &value, NULL) != IGT_OK)
     value = NULL;
   igt__buf_finish(text);
   rest_respond(call, status, value);

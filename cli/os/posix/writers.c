@@ -109,22 +109,22 @@ static bool is_listed(uint64_t device, uint64_t inode) {
 
 /* 1: somebody writes to it; 0: nobody; -1: unknown. */
 static int ask_lease(const os_file *f) {
-  int fd = openat(f->dir, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), answer;
+  int fd = openat(f->dir, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), written;
 
   if (fd < 0)
     return -1;
   if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
     (void)fcntl(fd, F_SETLEASE, F_UNLCK);
-    answer = 0;
+    written = 0;
   } else {
-    answer = errno == EAGAIN ? 1 : -1;
+    written = errno == EAGAIN ? 1 : -1;
   }
   close(fd);
-  return answer;
+  return written;
 }
 
 bool os_is_written(const os_file *file) {
-  int answer = ask_lease(file);
+  int written = ask_lease(file);
 
-  return answer >= 0 ? answer : is_listed(file->device, file->inode);
+  return written >= 0 ? written : is_listed(file->device, file->inode);
 }

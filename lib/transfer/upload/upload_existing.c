@@ -68,14 +68,14 @@ static igt_status list_files(plan *p, igt_files_fn each, void *payload, igt_erro
 }
 
 /* Looking for the files that the cloud lists. */
-typedef struct looking {
+typedef struct remote_search {
   plan *p;
   igt__layout layout;
   igt_error *err;
-} looking;
+} remote_search;
 
 static igt_status each_place(void *payload, const char *list, igt_file *file) {
-  looking *l = payload;
+  remote_search *l = payload;
   plan *p = l->p;
 
   if (igt__run_stopping(&p->u->run))
@@ -88,7 +88,7 @@ static igt_status each_place(void *payload, const char *list, igt_file *file) {
 }
 
 static igt_status correct_folder(plan *p, igt_error *err) {
-  looking l = {.p = p, .err = err};
+  remote_search l = {.p = p, .err = err};
   igt_status status = list_files(p, each_place, &l, err);
   char *folder;
 

@@ -332,14 +332,14 @@ static igt_status walk_content(plan *p, igt_error *err) {
 /* ---- one study ---- */
 
 /* Looking for the files that the cloud lists. */
-typedef struct looking {
+typedef struct content_search {
   plan *p;
   igt__layout layout;
   igt_error *err;
-} looking;
+} content_search;
 
 static igt_status each_place(void *payload, const char *list, igt_file *file) {
-  looking *l = payload;
+  content_search *l = payload;
   plan *p = l->p;
   const char *name;
   igt__remote r;
@@ -354,7 +354,7 @@ static igt_status each_place(void *payload, const char *list, igt_file *file) {
 /* The folder's shape says where the files are, unless the study has folders that are called as
  * ours: then the list is read once more, to look for the files in both places. */
 static igt_status find_content(plan *p, char **content, igt_error *err) {
-  looking l = {.p = p, .err = err};
+  content_search l = {.p = p, .err = err};
   igt_status status = igt__content_folder(p->v->root, p->folder, content, &p->whole, err);
 
   if (status != IGT_OK || p->whole || !p->own_folders)

@@ -25,7 +25,7 @@
 #define PROXY_SIZE 320
 #define ORIGIN_SIZE 300
 #define STEP_MS 5000         /* for each of resolving, connecting, sending and receiving */
-#define PATIENCE_US 15000000 /* then without a proxy, until there is an answer */
+#define PATIENCE_US 15000000 /* then without a proxy, until there is a response */
 #define FRESH_US 600000000
 
 typedef struct known {
