@@ -2,8 +2,12 @@
 #ifndef IGT_TRANSFER_RUN_H
 #define IGT_TRANSFER_RUN_H
 
-/* One run of igt_download, igt_upload or igt_verify: its shared state, its counters, and the
- * delivery of its events to the calling thread. */
+/* One run of igt_download, igt_upload or igt_verify: its shared state (run.c), the groups of its
+ * files (group.c), and what it reports to the calling thread (events.c, progress.c).
+ *
+ * They share this header because they share the structs: a group's counters and a run's totals are
+ * guarded by the run's one lock and change together, and whoever has one of them needs the other.
+ */
 
 #include <pthread.h>
 
