@@ -25,6 +25,7 @@ static int64_t cpu_us(void) {
 
 static size_t in_use(void) {
   struct mallinfo2 info = mallinfo2();
+
   return info.uordblks + info.hblkhd;
 }
 

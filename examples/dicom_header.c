@@ -12,6 +12,7 @@ static unsigned little(const unsigned char *p, int n) {
 
 static size_t get(igt_file_reader *reader, void *data, size_t n, igt_error *err) {
   size_t all = 0, got = 1;
+
   while (all < n && got > 0 && igt_file_read(reader, (char *)data + all, n - all, &got, err) == 0)
     all += got;
   return all;
@@ -26,6 +27,7 @@ static bool refuse(igt_error *err, const char *why) {
 static bool element(igt_file_reader *reader, igt_error *err) {
   unsigned char head[12];
   char value[65] = "";
+
   if (get(reader, head, 8, err) < 8)
     return false;
   char vr[] = {(char)head[4], (char)head[5], '\0'};

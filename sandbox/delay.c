@@ -41,6 +41,7 @@ static delayed *first_locked(sbx_delay *delay) {
 
 static void run_first_locked(sbx_delay *delay) {
   delayed *d = delay->head.next;
+
   d->prev->next = d->next;
   d->next->prev = d->prev;
   pthread_mutex_unlock(&delay->lock);
@@ -51,6 +52,7 @@ static void run_first_locked(sbx_delay *delay) {
 
 static void *delay_thread(void *arg) {
   sbx_delay *delay = arg;
+
   pthread_mutex_lock(&delay->lock);
   while (!delay->ended) {
     delayed *d = first_locked(delay);
@@ -71,6 +73,7 @@ static void *delay_thread(void *arg) {
 
 sbx_delay *sbx_delay_new(void) {
   sbx_delay *delay = igt__calloc(1, sizeof *delay);
+
   if (!delay)
     return NULL;
   igt__cond_init(&delay->changed);
@@ -104,6 +107,7 @@ static bool insert(sbx_delay *delay, delayed *d) {
 
 void sbx_delay_add(sbx_delay *delay, int ms, void (*fn)(void *arg), void *arg) {
   delayed *d = igt__malloc(sizeof *d);
+
   if (d) {
     *d = (delayed){.fn = fn, .arg = arg};
     d->due = igt__deadline(ms > 0 ? (unsigned)ms : 0);

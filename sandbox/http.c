@@ -93,6 +93,7 @@ typedef struct each_payload {
 static enum MHD_Result each_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                    const char *value) {
   each_payload *each = cls;
+
   (void)kind;
   return each->fn(each->payload, name, value ? value : "") ? MHD_YES : MHD_NO;
 }
@@ -101,11 +102,13 @@ void sbx_headers_each(const sbx_request *req,
                       bool (*fn)(void *payload, const char *name, const char *value),
                       void *payload) {
   each_payload each = {fn, payload};
+
   MHD_get_connection_values(exchange_of(req)->mhd, MHD_HEADER_KIND, each_header, &each);
 }
 
 static const char *decode(igt__arena *arena, const char *s, size_t n) {
   igt__buf buf;
+
   igt__buf_init(&buf, n + 1);
   const char *out = NULL;
   if (igt__uri_decode(&buf, s, n, true))
@@ -135,6 +138,7 @@ static void parse_query(exchange *x) {
 
 const char *sbx_query(const sbx_request *req, const char *name, size_t nth) {
   exchange *x = exchange_of(req);
+
   if (!x->query_parsed)
     parse_query(x);
   for (const pair *p = x->query.first; p; p = p->next) {
@@ -152,6 +156,7 @@ bool sbx_query_has(const sbx_request *req, const char *name) {
 
 void sbx_add_header(sbx_request *req, const char *name, const char *value) {
   exchange *x = exchange_of(req);
+
   if (x->response) {
     MHD_add_response_header(x->response, name, value);
     return;
@@ -168,6 +173,7 @@ void sbx_add_header(sbx_request *req, const char *name, const char *value) {
 
 static void add_date(struct MHD_Response *response) {
   char date[40];
+
   igt__time_format_http(igt__wall_seconds(), date, sizeof date);
   MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date);
 }
@@ -177,6 +183,7 @@ static void add_date(struct MHD_Response *response) {
 static void set_response(sbx_request *req, int status, const char *content_type,
                          struct MHD_Response *response) {
   exchange *x = exchange_of(req);
+
   if (req->responded) { /* a bug in a handler; the first response counts */
     if (response)
       MHD_destroy_response(response);
@@ -200,6 +207,7 @@ void sbx_respond(sbx_request *req, int status, const char *content_type, const v
                  size_t n) {
   /* libmicrohttpd does not modify the body, although its parameter is not const. */
   void *data = n > 0 ? (void *)(uintptr_t)body : NULL;
+
   set_response(req, status, content_type,
                MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_COPY));
 }
@@ -208,6 +216,7 @@ void sbx_respond_taken(sbx_request *req, int status, const char *content_type, c
                        size_t n) {
   struct MHD_Response *response =
       MHD_create_response_from_buffer_with_free_callback(n, body, igt__free);
+
   if (!response)
     igt__free(body);
   set_response(req, status, content_type, response);
@@ -231,6 +240,7 @@ static bool read_all(int fd, uint64_t offset, char *out, size_t n) {
 static struct MHD_Response *response_of_copy(int fd, uint64_t offset, size_t n) {
   struct MHD_Response *response = NULL;
   char *data = igt__malloc(n);
+
   if (data && read_all(fd, offset, data, n))
     response = MHD_create_response_from_buffer_with_free_callback(n, data, igt__free);
   if (!response)
@@ -243,6 +253,7 @@ void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int 
   bool copied = n > 0 && n <= MAX_COPIED;
   struct MHD_Response *response = copied ? response_of_copy(fd, offset, (size_t)n)
                                          : MHD_create_response_from_fd_at_offset64(n, fd, offset);
+
   if (copied || !response)
     close(fd);
   set_response(req, status, content_type, response);
@@ -269,6 +280,7 @@ typedef struct stream {
 
 static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t cap) {
   stream *s = cls;
+
   (void)pos;
   int64_t n = s->next(s->payload, out, cap);
   if (n == 0)
@@ -278,6 +290,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t cap) {
 
 static void stream_free(void *cls) {
   stream *s = cls;
+
   if (s->release)
     s->release(s->payload);
   igt__free(s);
@@ -288,6 +301,7 @@ void sbx_respond_stream(sbx_request *req, int status, const char *content_type,
                         void (*release)(void *payload), void *payload) {
   struct MHD_Response *response = NULL;
   stream *s = igt__malloc(sizeof *s);
+
   if (s) {
     *s = (stream){next, release, payload};
     response =
@@ -305,6 +319,7 @@ void sbx_respond_stream(sbx_request *req, int status, const char *content_type,
 /* Called first for each request, with the target exactly as received. */
 static void *on_target(void *cls, const char *uri, struct MHD_Connection *mhd) {
   exchange *x = igt__calloc(1, sizeof *x);
+
   if (!x)
     return NULL;
   x->http = cls;
@@ -330,6 +345,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *mhd) {
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
                          enum MHD_RequestTerminationCode code) {
   exchange *x = *con_cls;
+
   (void)mhd;
   (void)code;
   *con_cls = NULL;
@@ -353,6 +369,7 @@ static enum MHD_Result queue(exchange *x) {
 
 static enum MHD_Result start(exchange *x, const char *method) {
   const char *length = sbx_header(&x->req, "Content-Length");
+
   x->req.method = igt__arena_strdup(x->arena, method);
   x->req.content_length = -1;
   if (length && !igt__str_to_int64(length, &x->req.content_length))
@@ -403,6 +420,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **con_cls) {
   exchange *x = *con_cls;
+
   (void)cls;
   (void)mhd;
   (void)url;
@@ -424,6 +442,7 @@ static bool resolve(const char *host, uint16_t port, struct sockaddr_storage *ou
   char service[8];
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
   struct addrinfo *found = NULL;
+
   snprintf(service, sizeof service, "%u", port);
   if (getaddrinfo(host, service, &hints, &found) != 0 || !found)
     return false;
@@ -437,6 +456,7 @@ static bool start_daemon(sbx_http *http, const struct sockaddr_storage *addr) {
    * together with its last bytes, until the idle timeout. And without MHD_USE_ERROR_LOG: it logs
    * every client that disconnects. */
   unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
+
   if (addr->ss_family == AF_INET6)
     flags |= MHD_USE_IPv6;
   if (http->delay)
@@ -455,6 +475,7 @@ sbx_http *sbx_http_start(const sbx_http_options *options,
                          char *error, size_t error_cap) {
   struct sockaddr_storage addr = {0};
   sbx_http *http = igt__calloc(1, sizeof *http);
+
   if (!http) {
     snprintf(error, error_cap, "out of memory");
     return NULL;

@@ -101,6 +101,7 @@ static const struct option long_options[] = {
 
 static bool read_number(const char *name, const char *text, int min, int max, int *out) {
   int64_t value = 0;
+
   if (igt__str_to_int64(text, &value) && value >= min && value <= max) {
     *out = (int)value;
     return true;
@@ -289,6 +290,7 @@ static void announce(const options *o, const char *base_url) {
  * 1,024. */
 static void raise_file_limit(void) {
   struct rlimit limit;
+
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
@@ -307,6 +309,7 @@ static bool open_store(sbx_server *server, const options *o, char *error, size_t
 /* Signals are blocked in all threads and received here. */
 static void wait_for_end(const sigset_t *signals) {
   int signal_number = 0;
+
   while (sigwait(signals, &signal_number) != 0)
     ;
 }
@@ -316,6 +319,7 @@ static int run(const options *o, const sigset_t *signals) {
   int status = 1;
   sbx_server server = {
       .data_dir = o->data, .token_lifetime = o->token_lifetime, .s3_lifetime = o->s3_lifetime};
+
   server.s3 = sbx_s3_new();
   server.sessions = sbx_sessions_new();
   if (!server.s3 || !server.sessions || !open_store(&server, o, error, sizeof error) ||
@@ -358,6 +362,7 @@ int main(int argc, char **argv) {
                .backend = {.region = "us-east-1"}};
   sigset_t signals;
   int end = read_options(&o, argc, argv);
+
   if (end)
     return end - 1;
   shift_clock(o.clock);

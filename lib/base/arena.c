@@ -47,6 +47,7 @@ static block *block_new(igt__quota *quota, size_t cap) {
 
 igt__arena *igt__arena_new(size_t first_block) {
   igt__arena *arena = igt__calloc(1, sizeof *arena);
+
   if (!arena)
     return NULL;
   arena->next_cap = first_block ? first_block : DEFAULT_BLOCK;
@@ -92,6 +93,7 @@ void igt__arena_free(igt__arena *arena) {
 static bool add_block(igt__arena *arena, size_t size) {
   size_t cap = size > arena->next_cap ? size : arena->next_cap;
   block *b = block_new(&arena->quota, cap);
+
   if (!b)
     return false;
   if (arena->next_cap < LARGEST_STEP)
@@ -104,6 +106,7 @@ static bool add_block(igt__arena *arena, size_t size) {
 /* size bytes at the next multiple of alignment, a power of two. */
 static void *take(igt__arena *arena, size_t size, size_t alignment) {
   size_t begin = 0;
+
   if (size > SIZE_MAX / 2)
     return NULL;
   if (arena->top)
@@ -127,6 +130,7 @@ char *igt__arena_text(igt__arena *arena, size_t size) {
 
 void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size) {
   size_t total;
+
   if (__builtin_mul_overflow(count, size, &total))
     return NULL;
   void *p = igt__arena_alloc(arena, total);
@@ -151,6 +155,7 @@ char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n) {
 
 char *igt__arena_printf(igt__arena *arena, const char *fmt, ...) {
   va_list args;
+
   va_start(args, fmt);
   int n = vsnprintf(NULL, 0, fmt, args);
   va_end(args);
@@ -165,6 +170,7 @@ char *igt__arena_printf(igt__arena *arena, const char *fmt, ...) {
 
 void igt__arena_reset(igt__arena *arena) {
   block *largest = NULL;
+
   for (block *b = arena->top, *next; b; b = next) {
     next = b->next;
     if (!largest || b->cap > largest->cap) {

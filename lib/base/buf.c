@@ -58,6 +58,7 @@ static bool fail(igt__buf *buf, bool too_long) {
 /* Not realloc, which would leave the old block, possibly with a secret, unwiped. */
 static bool grow(igt__buf *buf, size_t cap) {
   char *data = igt__malloc(cap);
+
   if (!data)
     return fail(buf, false);
   memcpy(data, buf->data, buf->len);
@@ -101,6 +102,7 @@ bool igt__buf_puts(igt__buf *buf, const char *s) {
 
 bool igt__buf_join(igt__buf *buf, const char *s, ...) {
   va_list more;
+
   va_start(more, s);
   for (; s; s = va_arg(more, const char *))
     igt__buf_puts(buf, s);
@@ -119,6 +121,7 @@ bool igt__buf_putc(igt__buf *buf, char c) {
 bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) {
   size_t space = buf->failed ? 0 : buf->cap - buf->len;
   va_list args;
+
   va_start(args, fmt);
   int n = vsnprintf(space ? buf->data + buf->len : NULL, space, fmt, args);
   va_end(args);

@@ -16,6 +16,7 @@ _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "igt_cancel_set must be async-signal-
 
 igt__cancel *igt__cancel_new(void) {
   igt__cancel *cancel = igt__calloc(1, sizeof *cancel);
+
   if (cancel)
     atomic_init(&cancel->references, 1);
   return cancel;

@@ -10,6 +10,7 @@
 
 static int64_t read_clock(clockid_t id) {
   struct timespec t;
+
   clock_gettime(id, &t);
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
@@ -25,6 +26,7 @@ static int64_t system_monotonic(void) {
 static void system_sleep(int64_t microseconds) {
   struct timespec left = {.tv_sec = (time_t)(microseconds / 1000000),
                           .tv_nsec = (long)(microseconds % 1000000) * 1000};
+
   while (nanosleep(&left, &left) != 0 && errno == EINTR)
     ;
 }
@@ -33,6 +35,7 @@ static void system_sleep(int64_t microseconds) {
  * differs. */
 static uint64_t system_jitter(void) {
   static _Atomic uint64_t state;
+
   if (atomic_load(&state) == 0) {
     uint64_t seed = (uint64_t)system_monotonic(), none = 0;
     if (!igt__os_random(&seed, sizeof seed))

@@ -85,11 +85,13 @@ static const status_info *find_status(igt_status status) {
 
 const char *igt_status_name(igt_status status) {
   const status_info *info = find_status(status);
+
   return info ? info->name : "IGT_E_UNKNOWN";
 }
 
 const char *igt_status_text(igt_status status) {
   const status_info *info = find_status(status);
+
   return info ? info->text : "unknown status";
 }
 
@@ -115,6 +117,7 @@ IGT_PRINTF(3, 0)
 static void set_text(igt_error *err, size_t at, const char *fmt, va_list args) {
   size_t space = sizeof err->text - at;
   int n = vsnprintf(err->text + at, space, fmt, args);
+
   tidy(err->text, n < 0 || (size_t)n >= space);
   igt__redact(err->text);
 }
@@ -175,6 +178,7 @@ igt_status igt__status_from_errno(int os_error) {
 
 igt_status igt__fail_errno(igt_error *err, int os_error, const char *fmt, ...) {
   igt_status status = igt__status_from_errno(os_error);
+
   if (!err)
     return status;
   begin(err, status);

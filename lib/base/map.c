@@ -57,6 +57,7 @@ void igt__map_free(igt__map *map) {
 /* The slot of key, or the free slot for it. */
 static size_t find_slot(const igt__map *map, const char *key, uint64_t hash) {
   size_t mask = map->slots_cap - 1, i = (size_t)hash & mask;
+
   for (; map->slots[i]; i = (i + 1) & mask) {
     const entry *e = &map->entries[map->slots[i] - 1];
     if (e->hash == hash && strcmp(e->key, key) == 0)
@@ -74,6 +75,7 @@ static entry *find(const igt__map *map, const char *key) {
 
 void *igt__map_get(const igt__map *map, const char *key) {
   entry *e = find(map, key);
+
   return e ? e->value : NULL;
 }
 
@@ -83,6 +85,7 @@ bool igt__map_has(const igt__map *map, const char *key) {
 
 static bool grow(igt__map *map) {
   size_t cap = map->slots_cap ? map->slots_cap * 2 : FIRST_SLOTS, more = cap - map->slots_cap;
+
   if (!take(map, more * sizeof(uint32_t) + more / 2 * sizeof(entry)))
     return false;
   uint32_t *slots = igt__calloc(cap, sizeof *slots);
@@ -103,6 +106,7 @@ static bool grow(igt__map *map) {
 
 bool igt__map_set(igt__map *map, const char *key, void *value) {
   entry *e = find(map, key);
+
   if (e) {
     e->value = value;
     return true;

@@ -20,6 +20,7 @@ void *igt__malloc(size_t size) {
 
 void *igt__calloc(size_t count, size_t size) {
   size_t total;
+
   if (__builtin_mul_overflow(count, size, &total))
     return NULL;
   void *p = igt__malloc(total);

@@ -83,6 +83,7 @@ char *igt__path_join(const char *a, const char *b) {
   size_t n = strlen(a);
   const char *slash = n == 0 || a[n - 1] == '/' ? "" : "/";
   igt__buf out;
+
   igt__buf_init(&out, SIZE_MAX);
   igt__buf_join(&out, a, slash, b, NULL);
   return igt__buf_take(&out);
@@ -90,6 +91,7 @@ char *igt__path_join(const char *a, const char *b) {
 
 const char *igt__path_base(const char *path) {
   const char *slash = strrchr(path, '/');
+
   return slash ? slash + 1 : path;
 }
 
@@ -117,6 +119,7 @@ char *igt__path_absolute(const char *path) {
 
 static uint64_t fnv(const char *s) {
   uint64_t h = 14695981039346656037u;
+
   for (; *s; s++)
     h = (h ^ (unsigned char)*s) * 1099511628211u;
   return h;
@@ -126,6 +129,7 @@ char *igt__path_partial(const char *path, const char *salt) {
   const char *base = igt__path_base(path);
   const char *dot = *salt ? "." : "";
   igt__buf out;
+
   igt__buf_init(&out, SIZE_MAX);
   igt__buf_append(&out, path, (size_t)(base - path));
   size_t n = strlen(base) + strlen(salt) + strlen(dot) + 1 + strlen(PARTIAL_SUFFIX);

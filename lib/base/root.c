@@ -52,6 +52,7 @@ static int no_follow(const igt__root *root) {
 static igt_status not_a_folder(const igt__root *root, int parent, const char *name,
                                const char *path, igt_error *err) {
   igt__stat st;
+
   if (!root->follows && igt__os_statat(parent, name, &st, false) == 0 && S_ISLNK(st.st_mode))
     return igt__fail(err, IGT_E_UNSAFE_NAME,
                      "'%s' is not used: '%s' in its path is a link, and links are not followed",
@@ -81,6 +82,7 @@ static igt_status open_component(const igt__root *root, int parent, const char *
 static bool next_component(const char **path, char name[IGT__MAX_NAME + 1], igt_status *status,
                            igt_error *err) {
   size_t n = strcspn(*path, "/");
+
   if (n == 0 && !**path)
     return false;
   bool dots = (n == 1 && **path == '.') || (n == 2 && (*path)[0] == '.' && (*path)[1] == '.');
@@ -104,6 +106,7 @@ static igt_status walk_down(igt__root *root, const char *path, bool make, int *o
   const char *rest = path;
   igt_status status = IGT_OK;
   int fd = igt__os_openat(root->fd, ".", FOLDER_FLAGS, 0);
+
   if (fd < 0)
     return igt__fail_errno(err, errno, "cannot open the folder '%s'", root->path);
   while (next_component(&rest, name, &status, err)) {
@@ -134,6 +137,7 @@ static void folder_free(igt__root_folder *f) {
  * file. */
 static uint64_t hash_path(const char *path) {
   uint64_t hash = 0xcbf29ce484222325u;
+
   for (; *path; path++)
     hash = (hash ^ (unsigned char)*path) * 0x100000001b3u;
   return hash;
@@ -154,6 +158,7 @@ static igt__root_folder *cache_find(igt__root *root, const char *path, uint64_t 
 /* Replaces the least recently used folder; not cached if all are in use. */
 static void cache_add(igt__root *root, igt__root_folder *f) {
   size_t best = CACHED_FOLDERS;
+
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
     igt__root_folder *c = root->cache[i];
     if (c && c->users)
@@ -475,6 +480,7 @@ igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, ch
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err) {
   igt__root_folder *f;
   igt_status status = folder_get(root, path, true, &f, err);
+
   if (status == IGT_OK)
     igt__root_release(root, f, false);
   return status;
@@ -484,6 +490,7 @@ igt_status igt__root_stat(igt__root *root, const char *path, igt__stat *st, igt_
   igt__root_folder *f;
   const char *base;
   igt_status status = igt__root_parent(root, path, false, &f, &base, err);
+
   if (status != IGT_OK)
     return status;
   int os_error = igt__os_statat(f->fd, base, st, root->follows) == 0 ? 0 : errno;

@@ -100,6 +100,7 @@ static igt_status move(igt__root *root, const char *from, const char *to, bool o
   igt__root_folder *f = NULL, *t = NULL;
   const char *from_base, *to_base;
   igt_status status = igt__root_parent(root, from, false, &f, &from_base, err);
+
   if (status != IGT_OK)
     return status;
   status = igt__root_parent(root, to, true, &t, &to_base, err);
@@ -126,6 +127,7 @@ igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err) {
   igt__root_folder *f;
   const char *base;
   igt_status status = igt__root_parent(root, path, false, &f, &base, err);
+
   if (status != IGT_OK)
     return status;
   if (igt__os_unlinkat(f->fd, base) != 0)
@@ -137,6 +139,7 @@ igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err) {
 igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
                                 mode_t mode, igt_error *err) {
   char salt[24];
+
   snprintf(salt, sizeof salt, "%016llx", (unsigned long long)igt__jitter());
   char *temporary = igt__path_partial(path, salt);
   if (!temporary)

@@ -24,6 +24,7 @@ bool igt__str_eq_nocase(const char *a, const char *b) {
 
 void igt__str_copy(char *out, size_t cap, const char *s) {
   size_t n = strnlen(s, cap - 1);
+
   memcpy(out, s, n);
   out[n] = '\0';
 }
@@ -42,6 +43,7 @@ bool igt__str_starts_nocase(const char *s, const char *prefix) {
 
 bool igt__str_ends(const char *s, const char *suffix) {
   size_t n = strlen(s), m = strlen(suffix);
+
   return m <= n && memcmp(s + n - m, suffix, m) == 0;
 }
 
@@ -116,6 +118,7 @@ static bool is_unreserved(unsigned char c) {
 bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash) {
   static const char digits[] = "0123456789ABCDEF";
   size_t run = 0;
+
   for (size_t i = 0; i < n; i++) {
     unsigned char c = (unsigned char)s[i];
     if (is_unreserved(c) || (keep_slash && c == '/'))
@@ -130,6 +133,7 @@ bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash) {
 
 bool igt__uri_decode(igt__buf *out, const char *s, size_t n, bool plus_is_space) {
   size_t run = 0;
+
   for (size_t i = 0; i < n; i++) {
     char c = s[i];
     size_t used = 1;
@@ -157,6 +161,7 @@ void igt__format_bytes(uint64_t n, char *out, size_t cap) {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double v = (double)n;
   size_t unit = 0;
+
   while (v >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
     v /= 1024;
     unit++;
@@ -173,6 +178,7 @@ void igt__format_bytes(uint64_t n, char *out, size_t cap) {
 static bool match_set(const char *set, char c, const char **end) {
   bool negated = *set == '!' || *set == '^', found = false;
   const char *p = set + negated;
+
   *end = NULL;
   for (bool first = true; *p && (first || *p != ']'); first = false, p++) {
     if (p[1] == '-' && p[2] && p[2] != ']') {
@@ -220,6 +226,7 @@ static const char *next_start(const char *s, bool whole_folders) {
 static bool match_path(const char *p, const char *s) {
   const char *star = NULL, *star_s = NULL, *deep = NULL, *deep_s = NULL;
   bool whole_folders = false; /* the last '**' was followed by '/' */
+
   for (;;) {
     if (*p == '*') {
       bool crosses = p[1] == '*';

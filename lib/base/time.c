@@ -20,6 +20,7 @@ static int64_t days_from_civil(int year, int month, int day) {
   int64_t year_of_era = y - era * 400;
   int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
   int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+
   return era * 146097 + day_of_era - 719468;
 }
 
@@ -38,6 +39,7 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day) {
 
 static bool valid_date(int year, int month, int day) {
   static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
   if (year < 1 || month < 1 || month > 12 || day < 1)
     return false;
   bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -47,6 +49,7 @@ static bool valid_date(int year, int month, int day) {
 /* Parses exactly n digits at *s, and advances. */
 static bool digits(const char **s, int n, int *out) {
   int v = 0;
+
   for (int i = 0; i < n; i++) {
     char c = (*s)[i];
     if (c < '0' || c > '9')
@@ -67,6 +70,7 @@ static bool literal(const char **s, char c) {
 
 static bool parse_date(const char **s, int64_t *days) {
   int year, month, day;
+
   if (!digits(s, 4, &year) || !literal(s, '-') || !digits(s, 2, &month) || !literal(s, '-') ||
       !digits(s, 2, &day) || !valid_date(year, month, day))
     return false;
@@ -76,6 +80,7 @@ static bool parse_date(const char **s, int64_t *days) {
 
 static bool parse_clock(const char **s, int *seconds) {
   int hour, minute, second;
+
   if (!digits(s, 2, &hour) || !literal(s, ':') || !digits(s, 2, &minute) || !literal(s, ':') ||
       !digits(s, 2, &second) || hour > 23 || minute > 59 || second > 59)
     return false;
@@ -123,6 +128,7 @@ bool igt__time_parse(const char *s, igt_time *out) {
   igt_time t = {0};
   int64_t days;
   int seconds;
+
   if (!s || !parse_date(&s, &days) || !(literal(&s, 'T') || literal(&s, 't') || literal(&s, ' ')))
     return false;
   if (!parse_clock(&s, &seconds) || !parse_fraction(&s, &t.microseconds) || !parse_offset(&s, &t))
@@ -136,6 +142,7 @@ bool igt__time_parse(const char *s, igt_time *out) {
 
 bool igt__date_parse(const char *s, igt_time *out) {
   int64_t days;
+
   if (!s || !parse_date(&s, &days) || *s)
     return false;
   *out = (igt_time){.seconds = days * DAY};
@@ -167,6 +174,7 @@ static bool http_result(int year, int month, int day, int seconds, int64_t *out)
 /* "06 Nov 1994 08:49:37 GMT", after "Sun, ". */
 static bool parse_imf(const char *s, int64_t *out) {
   int day, month, year, seconds;
+
   return digits(&s, 2, &day) && literal(&s, ' ') && parse_month(&s, &month) && literal(&s, ' ') &&
          digits(&s, 4, &year) && literal(&s, ' ') && parse_clock(&s, &seconds) &&
          strcmp(s, " GMT") == 0 && http_result(year, month, day, seconds, out);
@@ -176,6 +184,7 @@ static bool parse_imf(const char *s, int64_t *out) {
  * that is not more than 50 years ahead; 70 is where every server's clock starts. */
 static bool parse_rfc850(const char *s, int64_t *out) {
   int day, month, year, seconds;
+
   return digits(&s, 2, &day) && literal(&s, '-') && parse_month(&s, &month) && literal(&s, '-') &&
          digits(&s, 2, &year) && literal(&s, ' ') && parse_clock(&s, &seconds) &&
          strcmp(s, " GMT") == 0 &&
@@ -185,6 +194,7 @@ static bool parse_rfc850(const char *s, int64_t *out) {
 /* "Sun Nov  6 08:49:37 1994" */
 static bool parse_asctime(const char *s, int64_t *out) {
   int day, month, year, seconds;
+
   if (strlen(s) < 4)
     return false;
   s += 4;
@@ -207,6 +217,7 @@ bool igt__http_date_parse(const char *s, int64_t *out) {
 
 bool igt__basic_parse(const char *s, int64_t *out) {
   int year, month, day, hour, minute, second;
+
   return s && digits(&s, 4, &year) && digits(&s, 2, &month) && digits(&s, 2, &day) &&
          literal(&s, 'T') && digits(&s, 2, &hour) && digits(&s, 2, &minute) &&
          digits(&s, 2, &second) && literal(&s, 'Z') && !*s && hour < 24 && minute < 60 &&
@@ -224,6 +235,7 @@ typedef struct broken_down {
 
 static broken_down break_down(int64_t seconds) {
   broken_down b;
+
   b.days = floor_div(seconds, DAY);
   int rest = (int)(seconds - b.days * DAY);
   civil_from_days(b.days, &b.year, &b.month, &b.day);
@@ -236,6 +248,7 @@ static broken_down break_down(int64_t seconds) {
 void igt__time_format(const igt_time *t, char sep, char *out, size_t cap) {
   broken_down b = break_down(t->seconds + t->offset * 60);
   char fraction[16] = "", offset[16] = "";
+
   if (t->microseconds)
     snprintf(fraction, sizeof fraction, ".%06d", (int)t->microseconds);
   int minutes = t->offset < 0 ? -t->offset : t->offset;
@@ -266,6 +279,7 @@ static void put_text(char *out, size_t cap, const char *text, size_t n) {
 void igt__time_format_basic(int64_t seconds, char *out, size_t cap) {
   char text[] = "yyyymmddThhmmssZ";
   broken_down b = break_down(seconds);
+
   put_digits(text, 4, b.year);
   put_digits(text + 4, 2, b.month);
   put_digits(text + 6, 2, b.day);
@@ -279,6 +293,7 @@ void igt__time_format_http(int64_t seconds, char *out, size_t cap) {
   char text[] = "Www, dd Mmm yyyy hh:mm:ss GMT";
   broken_down b = break_down(seconds);
   int64_t weekday = b.days - floor_div(b.days, 7) * 7;
+
   memcpy(text, day_names[weekday], 3);
   put_digits(text + 5, 2, b.day);
   memcpy(text + 8, month_names[b.month - 1], 3);

@@ -54,6 +54,7 @@ static void names_free(names *n) {
 
 static bool names_add(names *n, const char *name) {
   size_t size = strlen(name) + NAME_OVERHEAD;
+
   if (!igt__quota_take(n->quota, size))
     return false;
   n->taken += size;
@@ -79,6 +80,7 @@ static int by_name(const void *a, const void *b) {
 /* Returns 0 or an errno. Does not close fd. */
 static int read_names(int fd, names *out) {
   igt__os_dir *dir = igt__os_dir_open(fd);
+
   if (!dir)
     return errno;
   const char *name;
@@ -133,6 +135,7 @@ static bool report_unreadable(walk *w, igt__walk_entry *entry, int os_error) {
 static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const level *above,
                             igt_error *err) {
   level here = {above, entry->st.st_dev, entry->st.st_ino, above->depth + 1};
+
   if (is_loop(above, &entry->st) || here.depth > MAX_DEPTH) {
     report_unreadable(w, entry, here.depth > MAX_DEPTH ? ENAMETOOLONG : ELOOP);
     return IGT_OK;
@@ -156,6 +159,7 @@ static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const l
 static igt_status walk_entry(walk *w, int parent, const char *name, const level *here,
                              igt_error *err) {
   igt__walk_entry entry = {.path = w->path.data, .name = name};
+
   if (igt__os_statat(parent, name, &entry.st, w->follow_links) != 0) {
     int os_error = errno;
     if (os_error == ENOENT && !w->follow_links && !igt__folder_lists(parent, name))
@@ -185,6 +189,7 @@ static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err
   igt_status status = IGT_OK;
   int os_error = read_names(fd, &list);
   size_t length = w->path.len;
+
   if (os_error == ENOMEM)
     status = no_space(w, err);
   else if (os_error && length == 0)

@@ -27,26 +27,31 @@ typedef struct listing {
 
 static igt_status each_project(void *payload, igt_project *project) {
   const listing *l = payload;
+
   return l->fn(l->payload, &project->model);
 }
 
 static igt_status each_institute(void *payload, igt_institute *institute) {
   const listing *l = payload;
+
   return l->fn(l->payload, &institute->model);
 }
 
 static igt_status each_study(void *payload, igt_root_study *study) {
   const listing *l = payload;
+
   return l->fn(l->payload, &study->model);
 }
 
 static igt_status each_series(void *payload, igt_series *series) {
   const listing *l = payload;
+
   return l->fn(l->payload, &series->model);
 }
 
 static igt_status each_file(void *payload, const char *list, igt_file *file) {
   const listing *l = payload;
+
   return strcmp(list, l->list) == 0 ? l->fn(l->payload, &file->model) : IGT_OK;
 }
 

@@ -66,12 +66,14 @@ static void fill_all(void) {
 
 static const crc_table *table_of(igt__digest_alg alg) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
+
   pthread_once(&once, fill_all);
   return alg == IGT__CRC32 ? &crc32_table : alg == IGT__CRC32C ? &crc32c_table : &crc64_table;
 }
 
 static uint64_t read_little(const unsigned char *p) {
   uint64_t v = 0;
+
   for (int i = 7; i >= 0; i--)
     v = v << 8 | p[i];
   return v;

@@ -16,6 +16,7 @@ bool igt__crc_can_fold(void) {
 
 FOLD static __m128i fold(__m128i sum, __m128i keys, __m128i data) {
   __m128i low = _mm_clmulepi64_si128(sum, keys, 0x00), high = _mm_clmulepi64_si128(sum, keys, 0x11);
+
   return _mm_xor_si128(_mm_xor_si128(low, high), data);
 }
 

@@ -58,6 +58,7 @@ static bool is_crc(igt__digest_alg alg) {
 
 igt__digest *igt__digest_new(igt__digest_alg alg) {
   igt__digest *d = igt__calloc(1, sizeof *d);
+
   if (!d)
     return NULL;
   d->alg = alg;

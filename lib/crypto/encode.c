@@ -13,6 +13,7 @@
 
 void igt__hex(const unsigned char *data, size_t n, char *out) {
   static const char digits[] = "0123456789abcdef";
+
   for (size_t i = 0; i < n; i++) {
     out[2 * i] = digits[data[i] >> 4];
     out[2 * i + 1] = digits[data[i] & 15];
@@ -60,12 +61,14 @@ bool igt__base64url_encode(igt__buf *out, const void *data, size_t n) {
 
 static int letter_value(char c, const char *letters) {
   const char *found = c ? strchr(letters, c) : NULL;
+
   return found ? (int)(found - letters) : -1;
 }
 
 static bool decode(igt__buf *out, const char *s, size_t n, const char *letters) {
   unsigned v = 0;
   int bits = 0;
+
   for (size_t i = 0; i < n; i++) {
     int value = letter_value(s[i], letters);
     if (value < 0)
@@ -83,6 +86,7 @@ static bool decode(igt__buf *out, const char *s, size_t n, const char *letters) 
 
 static size_t without_padding(const char *s, size_t n) {
   size_t m = n;
+
   while (m > 0 && n - m < 2 && s[m - 1] == '=')
     m--;
   return m;
@@ -94,6 +98,7 @@ bool igt__base64_decode(igt__buf *out, const char *s, size_t n) {
 
 bool igt__base64url_decode(igt__buf *out, const char *s, size_t n) {
   size_t m = without_padding(s, n);
+
   return (m == n || n % 4 == 0) && decode(out, s, m, url_alphabet);
 }
 
@@ -123,6 +128,7 @@ bool igt__random_token(char *out, size_t n_chars) {
 bool igt__uuid(char out[37]) {
   unsigned char b[16];
   char hex[33];
+
   if (!igt__random(b, sizeof b))
     return false;
   b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
@@ -152,6 +158,7 @@ struct igt__secret {
 
 igt__secret *igt__secret_new(const char *s, size_t n) {
   igt__secret *secret = igt__malloc(sizeof *secret + n + 1);
+
   if (!secret)
     return NULL;
   secret->len = n;

@@ -13,6 +13,7 @@
 
 bool igt__pem_body(const char *pem, size_t n, const char **label, igt__buf *body) {
   const char *begin = igt__mem_find(pem, n, BEGIN, strlen(BEGIN));
+
   if (!begin)
     return false;
   *label = begin + strlen(BEGIN);
@@ -34,6 +35,7 @@ bool igt__pem_body(const char *pem, size_t n, const char **label, igt__buf *body
 bool igt__pem_wrap(const char *pem, size_t n, igt__buf *out) {
   const char *label = NULL;
   igt__buf body;
+
   igt__buf_init(&body, IGT__MAX_KEY_FILE);
   bool ok = n <= IGT__MAX_KEY_FILE && igt__pem_body(pem, n, &label, &body) && body.len > 0 &&
             !memchr(body.data, '-', body.len) && !memchr(body.data, ':', body.len);

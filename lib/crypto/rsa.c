@@ -28,6 +28,7 @@ static igt_status bad_key(igt_error *err, const char *what, const char *why) {
 static igt_status pem_to_der(const char *pem, size_t n, const char *what, igt__buf *der,
                              igt_error *err) {
   igt__buf body;
+
   igt__buf_init(&body, IGT__MAX_KEY_FILE);
   const char *label = NULL;
   igt_status status = IGT_OK;
@@ -43,6 +44,7 @@ static igt_status pem_to_der(const char *pem, size_t n, const char *what, igt__b
 
 static igt_status take_key(EVP_PKEY *key, const char *what, igt__rsa **out, igt_error *err) {
   const char *why = NULL;
+
   if (!key)
     why = "it is damaged or not an RSA key";
   else if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA)
@@ -100,6 +102,7 @@ igt_status igt__rs256_sign(igt__rsa *rsa, const void *data, size_t n, igt__buf *
       ctx && igt__buf_reserve(signature, len) &&
       EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, rsa->key) == 1 &&
       EVP_DigestSign(ctx, (unsigned char *)signature->data + signature->len, &len, data, n) == 1;
+
   EVP_MD_CTX_free(ctx);
   if (!ok)
     return bad_key(err, "the private key", "signing with it failed");
@@ -112,6 +115,7 @@ bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *si
   EVP_MD_CTX *ctx = EVP_MD_CTX_new();
   bool ok = ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, rsa->key) == 1 &&
             EVP_DigestVerify(ctx, sig, sig_len, data, n) == 1;
+
   EVP_MD_CTX_free(ctx);
   ERR_clear_error();
   return ok;
@@ -120,6 +124,7 @@ bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *si
 static bool append_bio(igt__buf *out, BIO *bio) {
   char *data;
   long n = BIO_get_mem_data(bio, &data);
+
   return n > 0 && igt__buf_append(out, data, (size_t)n);
 }
 
@@ -145,6 +150,7 @@ igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_er
       PEM_write_bio_PrivateKey_traditional(private_bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
       PEM_write_bio_PUBKEY(public_bio, key) == 1 && append_bio(private_pem, private_bio) &&
       append_bio(public_pem, public_bio);
+
   BIO_free(private_bio);
   BIO_free(public_bio);
   EVP_PKEY_free(key);

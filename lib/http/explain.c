@@ -186,6 +186,7 @@ static igt_status explain_memory(failure *f) {
   /* curl's limit on one header line is reported as out of memory. If memory is available, that
    * limit was hit. */
   void *some = igt__malloc(HEADER_LINE_MAX);
+
   igt__free(some);
   if (some && f->attempt->sent && !f->attempt->response.begun)
     return igt__fail(f->err, IGT_E_LIMIT, "%s: the response's header is too long", f->host);

@@ -544,6 +544,7 @@ void igt__bind_int(sqlite3_stmt *stmt, int at, uint64_t v) {
 
 void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap) {
   const unsigned char *text = sqlite3_column_text(stmt, at);
+
   (void)snprintf(out, cap, "%s", text ? (const char *)text : "");
 }
 
@@ -551,6 +552,7 @@ void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap) {
 sqlite3_stmt *igt__journal_start_locked(igt__journal *journal, igt__statement which,
                                         const char *first, const char *second) {
   sqlite3_stmt *stmt = journal->stmt[which];
+
   igt__bind_text(stmt, 1, first);
   if (second)
     igt__bind_text(stmt, 2, second);

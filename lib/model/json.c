@@ -54,6 +54,7 @@ static size_t count_values(const char *text, size_t n) {
 static igt_status check(const char *text, size_t n, bool extended, const char *what,
                         igt_error *err) {
   igt__scan scan;
+
   if (n > IGT__MAX_JSON_BODY)
     return igt__fail(err, IGT_E_LIMIT, "%s is larger than %u bytes", what, IGT__MAX_JSON_BODY);
   igt__scan_init(&scan, text, n);
@@ -217,6 +218,7 @@ igt__json *igt__json_at(const igt__json *array, size_t i) {
 
 igt__json *igt__json_get(const igt__json *object, const char *key) {
   json_object *v = NULL;
+
   if (!is(object, json_type_object) || !json_object_object_get_ex(jc(object), key, &v))
     return NULL;
   return ours(v);
@@ -268,6 +270,7 @@ igt__json *igt__json_new_int(int64_t v) {
 /* The shortest text that reads back as the same number. */
 igt__json *igt__json_new_double(double v) {
   char text[40];
+
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, v);
     double back = strtod(text, NULL);
@@ -289,6 +292,7 @@ igt__json *igt__json_new_null(void) {
 
 igt__json *igt__json_copy(const igt__json *v) {
   json_object *copy = NULL;
+
   if (v && json_object_deep_copy(jc(v), &copy, NULL) != 0)
     return NULL;
   return ours(copy);
@@ -303,16 +307,19 @@ bool igt__json_set(igt__json *object, const char *key, igt__json *value) {
 
 bool igt__json_set_str(igt__json *object, const char *key, const char *s) {
   igt__json *v = igt__json_new_str(s);
+
   return (v || !s) && igt__json_set(object, key, v);
 }
 
 bool igt__json_set_int(igt__json *object, const char *key, int64_t v) {
   igt__json *value = igt__json_new_int(v);
+
   return value && igt__json_set(object, key, value);
 }
 
 bool igt__json_set_bool(igt__json *object, const char *key, bool v) {
   igt__json *value = igt__json_new_bool(v);
+
   return value && igt__json_set(object, key, value);
 }
 
@@ -434,6 +441,7 @@ static void write_value(writer *w, json_object *v, unsigned depth);
 
 static void write_array(writer *w, json_object *v, unsigned depth) {
   size_t n = json_object_array_length(v);
+
   igt__buf_putc(w->out, '[');
   for (size_t i = 0; i < n; i++) {
     if (i)
@@ -448,6 +456,7 @@ static void write_array(writer *w, json_object *v, unsigned depth) {
 
 static void write_object(writer *w, json_object *v, unsigned depth) {
   struct lh_entry *first = json_object_get_object(v)->head;
+
   igt__buf_putc(w->out, '{');
   for (struct lh_entry *e = first; e; e = e->next) {
     const char *key = (const char *)lh_entry_k(e);
@@ -468,6 +477,7 @@ static void write_int(igt__buf *out, int64_t value) {
   char text[24];
   char *at = text + sizeof text;
   uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
   do {
     *--at = (char)('0' + left % 10);
     left /= 10;
@@ -510,6 +520,7 @@ static void write_value(writer *w, json_object *v, unsigned depth) {
 
 bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style) {
   writer w = {out, style == IGT__JSON_INDENT4, style == IGT__JSON_VISIBLE};
+
   write_value(&w, jc(v), 0);
   return !out->failed;
 }

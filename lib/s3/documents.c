@@ -46,6 +46,7 @@ bool igt__s3_etag_copy(char *out, size_t cap, const char *etag) {
 /* Whether path is root, a slash, and rest, for any name of the root element. */
 static bool path_is(const char *path, const char *rest) {
   const char *slash = strchr(path, '/');
+
   return slash && strcmp(slash + 1, rest) == 0;
 }
 
@@ -124,6 +125,7 @@ typedef struct error_document {
 static igt_status on_error_element(void *payload, const char *path, const char *text,
                                    igt_error *err) {
   error_document *doc = payload;
+
   (void)err;
 
   if (strcmp(path, "Error") == 0)
@@ -202,6 +204,7 @@ static igt_status on_text_element(void *payload, const char *path, const char *t
                                   igt_error *err) {
   text_result *result = payload;
   size_t n = strlen(result->root);
+
   (void)err;
 
   if (strcmp(path, result->root) == 0)
@@ -376,6 +379,7 @@ static igt_status add_object(list_result *list, igt_error *err) {
 
 static int64_t read_time(const char *text) {
   igt_time time;
+
   return igt__time_parse(text, &time) ? time.seconds : 0;
 }
 
@@ -453,6 +457,7 @@ static bool put_escaped(igt__buf *out, const char *text) {
 
 static bool is_known(const unsigned char digest[32]) {
   static const unsigned char zero[32];
+
   return memcmp(digest, zero, sizeof zero) != 0;
 }
 

@@ -17,17 +17,20 @@
 /* A region becomes part of a host name: it must not be able to add anything else to it. */
 bool igt__s3_region_valid(const char *region) {
   size_t n = strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
   return n > 0 && n < 64 && region[n] == '\0' && region[0] != '-' && region[n - 1] != '-';
 }
 
 /* The same for a bucket in a host name; other bucket names go into the path. */
 static bool fits_host(const char *bucket) {
   size_t n = strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
   return n >= 3 && n <= 63 && bucket[n] == '\0' && bucket[0] != '-' && bucket[n - 1] != '-';
 }
 
 static bool bucket_valid(const char *bucket) {
   size_t n = strspn(bucket, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._");
+
   return n > 0 && bucket[n] == '\0' && strcmp(bucket, ".") != 0 && strcmp(bucket, "..") != 0;
 }
 

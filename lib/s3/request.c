@@ -272,6 +272,7 @@ static bool on_http_retry(igt__http_request *http, const igt_error *err, igt__re
 
 static void on_http_progress(igt__http_request *http, uint64_t up, uint64_t down) {
   igt__s3_request *req = http->payload;
+
   req->on_progress(req, up, down);
 }
 

@@ -18,6 +18,7 @@
 
 static const char *header(const igt__s3_request *req, const char *name) {
   const char *value = igt__http_response_header(&req->http, name, 0);
+
   return value ? value : "";
 }
 

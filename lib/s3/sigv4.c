@@ -75,6 +75,7 @@ typedef struct param {
 static int compare_params(const void *a, const void *b) {
   const param *x = a, *y = b;
   int order = strcmp(x->name, y->name);
+
   return order ? order : strcmp(x->value, y->value);
 }
 

@@ -35,6 +35,7 @@ static void stop(xml_parse *parse, igt_status status) {
 static void XMLCALL on_start(void *payload, const XML_Char *name, const XML_Char **attributes) {
   xml_parse *parse = payload;
   const char *colon = strrchr(name, ':');
+
   (void)attributes;
 
   if (parse->status) /* expat may call once more after a stop */
@@ -64,6 +65,7 @@ static char *trim(igt__buf *text) {
 static void XMLCALL on_end(void *payload, const XML_Char *name) {
   xml_parse *parse = payload;
   char *slash;
+
   (void)name;
 
   if (parse->status)
@@ -96,6 +98,7 @@ static void XMLCALL on_text(void *payload, const XML_Char *s, int n) {
 static void XMLCALL on_doctype(void *payload, const XML_Char *name, const XML_Char *sysid,
                                const XML_Char *pubid, int has_internal_subset) {
   xml_parse *parse = payload;
+
   (void)name, (void)sysid, (void)pubid, (void)has_internal_subset;
 
   stop(parse, igt__fail(parse->err, IGT_E_PROTOCOL,

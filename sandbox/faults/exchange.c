@@ -48,6 +48,7 @@ bool exchange_pause(connection *c, double seconds) {
 
 static bool is_gone(const wire *w) {
   struct pollfd fd = {.fd = w->fd, .events = POLLIN};
+
   return poll(&fd, 1, 0) != 0; /* an unsolicited response ends the connection, too */
 }
 

@@ -183,6 +183,7 @@ bool head_get(const head *h, const char *name, char *out, size_t cap) {
 
 bool head_has(const head *h, const char *name, const char *value) {
   char found[64];
+
   return head_get(h, name, found, sizeof found) && igt__str_eq_nocase(found, value);
 }
 

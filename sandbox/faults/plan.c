@@ -208,6 +208,7 @@ igt__json *fault_plan_list(fault_plan *plan) {
 /* A number from 0 up to 1, by splitmix64. */
 static double draw(uint64_t *state) {
   uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;

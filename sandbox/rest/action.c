@@ -30,6 +30,7 @@ static void import(rest_call *call, bool is_prefix) {
   const char *id = igt__json_get_str(call->json, "hospitalId"), *path;
   igt__json *institute;
   igt__buf key;
+
   if (!path_said(call, &path))
     return;
   if (!id) {
@@ -66,6 +67,7 @@ void rest_preprocess_file(rest_call *call) {
 void rest_imports_get(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute");
   igt__json *list = institute ? rest_dicom_left(call->server, institute) : NULL;
+
   if (list)
     rest_respond(call, 200, list);
   else if (institute)

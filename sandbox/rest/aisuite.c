@@ -21,6 +21,7 @@
 static igt__json *resource(const char *id, const char *name, const char *description) {
   igt__json *out = igt__json_new_object();
   char reference[80];
+
   snprintf(reference, sizeof reference, "aisuite:%s", id);
   igt__json_set_str(out, "name", name);
   igt__json_set_str(out, "description", description);
@@ -49,6 +50,7 @@ static bool project_ok(rest_call *call) {
 static bool ours_ok(rest_call *call) {
   const char *project = sbx_query(call->req, "projectId", 0);
   const char *institute = sbx_query(call->req, "instituteId", 0);
+
   return (!project || rest_exists(call, "project", project, "Project")) &&
          (!institute || rest_exists(call, "institute", institute, "Institute"));
 }
@@ -56,6 +58,7 @@ static bool ours_ok(rest_call *call) {
 void rest_ai_connections(rest_call *call) {
   igt__json *list = igt__json_new_array(), *connection = igt__json_new_object();
   char url[400];
+
   snprintf(url, sizeof url, "%s/__aisuite", call->server->base_url);
   igt__json_set_str(connection, "name", CONNECTION);
   igt__json_set_str(connection, "url", url);
@@ -65,6 +68,7 @@ void rest_ai_connections(rest_call *call) {
 
 void rest_ai_projects(rest_call *call) {
   igt__json *list, *project;
+
   if (!connection_ok(call))
     return;
   list = igt__json_new_array();
@@ -80,6 +84,7 @@ void rest_ai_sync_get(rest_call *call) {
   static const char *const names[] = {"open", "restricted"};
   const char *code = sbx_header(call->req, "X-AUTHORIZATION-CODE");
   igt__json *list;
+
   if (!project_ok(call) || !ours_ok(call))
     return;
   list = igt__json_new_array();
@@ -96,6 +101,7 @@ void rest_ai_sync_get(rest_call *call) {
 void rest_ai_sync_post(rest_call *call) {
   char token[40], callback[TOKEN_CHARS + 1];
   igt__json *response;
+
   if (!project_ok(call) || !ours_ok(call))
     return;
   if (!rest_task_new(call, "aisuite", "running", NULL, token) ||
@@ -112,6 +118,7 @@ void rest_ai_sync_post(rest_call *call) {
 
 void rest_ai_task_post(rest_call *call) {
   char *token = sbx_kv_get(call->server->store, "ai-callback", call->args[0]);
+
   if (token)
     rest_task_end(call, token);
   else
@@ -132,6 +139,7 @@ static const char *const link_fields[4][2] = {{"igtcloudIdentifier", "identifier
 
 static bool link_keep(void *payload, const igt__json *doc) {
   const link_choice *choice = payload;
+
   for (size_t i = 0; i < 4; i++) {
     if (choice->values[i] &&
         !igt__str_eq(choice->values[i], igt__json_get_str(doc, link_fields[i][1])))
@@ -142,6 +150,7 @@ static bool link_keep(void *payload, const igt__json *doc) {
 
 static void link_release(void *payload) {
   link_choice *choice = payload;
+
   for (size_t i = 0; choice && i < 4; i++)
     igt__free(choice->values[i]);
   igt__free(choice);
@@ -149,6 +158,7 @@ static void link_release(void *payload) {
 
 void rest_ai_collections_get(rest_call *call) {
   link_choice *choice;
+
   if (!connection_ok(call))
     return;
   choice = igt__calloc(1, sizeof *choice);
@@ -195,6 +205,7 @@ void rest_ai_collections_post(rest_call *call) {
 
 static bool add_attribute(void *payload, const rest_field *field) {
   igt__json *attributes = payload, *one;
+
   if (field->read_only)
     return true;
   one = igt__json_new_object();
@@ -206,6 +217,7 @@ static bool add_attribute(void *payload, const rest_field *field) {
 static igt__json *mapping_new(const igt__json *project) {
   igt__json *mapping = igt__json_new_object(), *attributes = igt__json_new_array();
   igt__json *files = igt__json_new_array();
+
   rest_model_fields(igt__json_get_str(project, "studyType"), add_attribute, attributes);
   for (rest_category c = REST_FILES; c < REST_CATEGORIES; c++) {
     igt__json *one = igt__json_new_object();
@@ -222,6 +234,7 @@ static igt__json *mapping_new(const igt__json *project) {
 void rest_ai_mappings_post(rest_call *call) {
   const char *id = sbx_query(call->req, "projectId", 0);
   igt__json *project, *mapping;
+
   if (!id || !*id) {
     rest_fail(call, 400, "projectId is required");
     return;
@@ -240,6 +253,7 @@ void rest_ai_mappings_post(rest_call *call) {
 static void response_mapping(rest_call *call, const char *member) {
   const char *id = sbx_query(call->req, "projectId", 0);
   igt__json *mapping;
+
   if (!id || !*id) {
     rest_fail(call, 400, "projectId is required");
     return;

@@ -12,6 +12,7 @@
 /* "a, b" to ["a", "b"]: clients send these lists as one string and receive lists. */
 static igt__json *list_of(const char *text) {
   igt__json *list = igt__json_new_array();
+
   while (text && *text) {
     size_t n = strcspn(text, ","), begin = strspn(text, " ");
     size_t end = n;
@@ -30,6 +31,7 @@ igt__json *rest_application_new(const igt__json *body, int64_t id) {
   const char *app = igt__json_get_str(body, "appId"), *name = igt__json_get_str(body, "name");
   const char *environment = igt__json_get_str(body, "vmEnvironment");
   igt__json *out = igt__json_new_object();
+
   igt__json_set_int(out, "id", id);
   igt__json_set_str(out, "appId", app ? app : "");
   igt__json_set_str(out, "name", name ? name : app ? app : "");
@@ -45,6 +47,7 @@ igt__json *rest_application_new(const igt__json *body, int64_t id) {
 static bool store_numbered(rest_call *call, const char *kind, igt__json *doc) {
   char id[24];
   int64_t number = rest_next_number(call->server, kind);
+
   snprintf(id, sizeof id, "%lld", (long long)number);
   igt__json_set_int(doc, "id", number);
   bool ok = rest_store(call, kind, id, NULL, number > 0 ? doc : NULL);
@@ -55,11 +58,13 @@ static bool store_numbered(rest_call *call, const char *kind, igt__json *doc) {
 
 static bool enabled_is(void *payload, const igt__json *doc) {
   const bool *wanted = payload;
+
   return igt__json_bool(igt__json_get(doc, "enabled")) == *wanted;
 }
 
 void rest_applications_get(rest_call *call) {
   static bool yes = true, no = false;
+
   if (!sbx_query_has(call->req, "enabled"))
     rest_respond_docs(call, "application", NULL, NULL, NULL, NULL);
   else
@@ -69,6 +74,7 @@ void rest_applications_get(rest_call *call) {
 
 void rest_applications_post(rest_call *call) {
   igt__json *application = rest_application_new(call->json, 0);
+
   if (store_numbered(call, "application", application))
     rest_respond(call, 200, application);
   else
@@ -77,6 +83,7 @@ void rest_applications_post(rest_call *call) {
 
 static bool add_formats(void *payload, const char *id, const char *doc, size_t n) {
   igt__json *application = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "an application", &application, NULL) != IGT_OK)
     return true;
@@ -89,18 +96,21 @@ static bool add_formats(void *payload, const char *id, const char *doc, size_t n
 
 void rest_application_formats(rest_call *call) {
   igt__json *list = igt__json_new_array();
+
   sbx_doc_each(call->server->store, "application", NULL, add_formats, list);
   rest_respond(call, 200, list);
 }
 
 void rest_application_get(rest_call *call) {
   igt__json *application = rest_find(call, "application", call->args[0], "Application");
+
   if (application)
     rest_respond(call, 200, application);
 }
 
 void rest_application_put(rest_call *call) {
   igt__json *old = rest_find(call, "application", call->args[0], "Application"), *application;
+
   if (!old)
     return;
   application = rest_application_new(call->json, igt__json_int(igt__json_get(old, "id")));
@@ -125,6 +135,7 @@ static bool add_holder(void *payload, const char *id, const char *doc, size_t n)
 
 void rest_application_delete(rest_call *call) {
   igt__json *ids = igt__json_new_array();
+
   if (rest_exists(call, "application", call->args[0], "Application")) {
     sbx_doc_each(call->server->store, "project-application", NULL, add_holder, ids);
     for (size_t i = 0; i < igt__json_count(ids); i++) {
@@ -148,6 +159,7 @@ typedef struct holder {
 static bool add_application(void *payload, const char *id, const char *doc, size_t n) {
   holder *h = payload;
   const char *slash = strrchr(id, '/');
+
   (void)doc;
   (void)n;
   igt__json *application =
@@ -159,6 +171,7 @@ static bool add_application(void *payload, const char *id, const char *doc, size
 
 void rest_project_applications_get(rest_call *call) {
   holder h = {call, NULL};
+
   if (!rest_exists(call, "project", call->args[0], "Project"))
     return;
   h.list = igt__json_new_array();
@@ -171,6 +184,7 @@ void rest_project_applications_post(rest_call *call) {
   igt__json *application, *link;
   char text[24];
   igt__buf id;
+
   if (!rest_exists(call, "project", call->args[0], "Project"))
     return;
   if (!number) {
@@ -193,6 +207,7 @@ void rest_project_applications_post(rest_call *call) {
 
 void rest_project_application_delete(rest_call *call) {
   igt__buf id;
+
   if (!rest_exists(call, "project", call->args[0], "Project"))
     return;
   project_application_id(call->args[0], call->args[1], &id);
@@ -212,6 +227,7 @@ void rest_sites_get(rest_call *call) {
 static igt__json *site_new(rest_call *call) {
   const char *name = igt__json_get_str(call->json, "name");
   igt__json *site;
+
   if (!name || !*name) {
     rest_fail(call, 400, "EpdSite.name is required");
     return NULL;
@@ -224,6 +240,7 @@ static igt__json *site_new(rest_call *call) {
 
 void rest_sites_post(rest_call *call) {
   igt__json *site = site_new(call);
+
   if (site && store_numbered(call, "epd-site", site))
     rest_sites_get(call); /* as in the description: responds with all of them */
   igt__json_free(site);
@@ -231,6 +248,7 @@ void rest_sites_post(rest_call *call) {
 
 void rest_site_get(rest_call *call) {
   igt__json *site = rest_find(call, "epd-site", call->args[0], "Site");
+
   if (site)
     rest_respond(call, 200, site);
 }
@@ -238,6 +256,7 @@ void rest_site_get(rest_call *call) {
 void rest_site_put(rest_call *call) {
   igt__json *old = rest_find(call, "epd-site", call->args[0], "Site");
   igt__json *site = old ? site_new(call) : NULL;
+
   if (site) {
     igt__json_set(site, "id", igt__json_copy(igt__json_get(old, "id")));
     if (rest_store(call, "epd-site", call->args[0], NULL, site)) {

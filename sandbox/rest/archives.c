@@ -18,6 +18,7 @@ typedef struct collection {
 
 static bool add(collection *c, const char *key) {
   const char *name = igt__str_starts(key, c->prefix) ? key + strlen(c->prefix) : key;
+
   c->ok = *name == '\0' || rest_zip_add(c->zip, key, name);
   return c->ok;
 }
@@ -27,6 +28,7 @@ static bool add_file(void *payload, const sbx_file *file) {
   collection *c = payload;
   sbx_object object = {0};
   bool there = sbx_object_get(c->server->store, SBX_BUCKET, file->key, &object);
+
   sbx_object_finish(&object);
   return !there || add(c, file->key);
 }
@@ -39,6 +41,7 @@ static bool add_object(void *payload, const sbx_object *object) {
 static void attachment(rest_call *call, const char *name) {
   char header[160];
   int n = snprintf(header, sizeof header, "attachment; filename=\"%.100s", name);
+
   for (int i = (int)strlen("attachment; filename=\""); i < n; i++) {
     if (header[i] < ' ' || header[i] > '~' || strchr("\"\\/", header[i]))
       header[i] = '_';
@@ -59,6 +62,7 @@ static void send(rest_call *call, collection *c, const char *name) {
 
 static collection begin(rest_call *call, const char *prefix) {
   rest_zip *zip = rest_zip_new(call->server->store, SBX_BUCKET);
+
   return (collection){zip, call->server, prefix, zip != NULL};
 }
 
@@ -67,6 +71,7 @@ void rest_study_download(rest_call *call) {
   const char *own = igt__json_get_str(study, "s3Prefix");
   const char *name = igt__json_get_str(study, "studyIdHumanReadable");
   igt__buf prefix;
+
   if (!study)
     return;
   igt__buf_init(&prefix, 4096);
@@ -83,6 +88,7 @@ void rest_project_download(rest_call *call) {
   igt__json *project = rest_find(call, "project", call->args[0], "Project");
   const char *prefix = igt__json_get_str(project, "s3Prefix");
   const char *name = igt__json_get_str(project, "name");
+
   if (!project)
     return;
   collection c = begin(call, prefix ? prefix : "");
@@ -94,6 +100,7 @@ void rest_project_download(rest_call *call) {
 
 void rest_user_files_download(rest_call *call) {
   char prefix[64];
+
   if (!rest_user_prefix(call, prefix, sizeof prefix))
     return;
   collection c = begin(call, prefix);

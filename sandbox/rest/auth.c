@@ -19,6 +19,7 @@
 static void login_password(rest_call *call) {
   const char *user = igt__json_get_str(call->json, "username");
   const char *password = igt__json_get_str(call->json, "password");
+
   if (!user || !password || !*user || !*password) {
     rest_fail(call, 400, "username and password are required");
     return;
@@ -31,6 +32,7 @@ static void login_password(rest_call *call) {
 
 static void login_key(rest_call *call) {
   const char *assertion = igt__json_get_str(call->json, "assertion");
+
   if (!assertion || !*assertion) {
     rest_fail(call, 400, "assertion is required");
     return;
@@ -43,6 +45,7 @@ static void login_key(rest_call *call) {
 
 void rest_login(rest_call *call) {
   const char *grant = igt__json_get_str(call->json, "grantType");
+
   if (igt__str_eq(grant, "password"))
     login_password(call);
   else if (igt__str_eq(grant, "jwt-key"))
@@ -53,6 +56,7 @@ void rest_login(rest_call *call) {
 
 void rest_login_audience(rest_call *call) {
   char audience[600];
+
   snprintf(audience, sizeof audience, "%s" REST_AUDIENCE, call->server->base_url);
   rest_respond(call, 200, igt__json_new_str(audience));
 }
@@ -66,6 +70,7 @@ void rest_refresh(rest_call *call) {
 
 void rest_logout(rest_call *call) {
   igt__json *response = igt__json_new_object();
+
   rest_session_end(call->server, call->who.session);
   igt__json_set_bool(response, "success", true);
   rest_respond(call, 200, response);
@@ -83,6 +88,7 @@ static const struct {
 
 static igt__json *permission_list(unsigned rights) {
   igt__json *list = igt__json_new_array();
+
   for (size_t i = 0; i < sizeof permissions / sizeof permissions[0]; i++) {
     if (rights & permissions[i].right)
       igt__json_push(list, igt__json_new_str(permissions[i].name));
@@ -92,6 +98,7 @@ static igt__json *permission_list(unsigned rights) {
 
 static igt__json *roles_of(rest_call *call) {
   igt__json *list;
+
   if (!call->who.is_service)
     return igt__json_copy(igt__json_get(igt__json_get(rest_account(call), "profile"), "roles"));
   list = igt__json_new_array();
@@ -104,6 +111,7 @@ static igt__json *organizations_of(rest_call *call) {
   const igt__json *given =
       igt__json_get(igt__json_get(rest_account(call), "profile"), "organizationRoles");
   igt__json *out = igt__json_new_object();
+
   igt__json_set_str(out, "managingOrganization", REST_ORGANIZATION);
   igt__json_set(out, "organizationList", given ? igt__json_copy(given) : igt__json_new_array());
   return out;
@@ -111,6 +119,7 @@ static igt__json *organizations_of(rest_call *call) {
 
 void rest_introspect(rest_call *call) {
   igt__json *response = igt__json_new_object();
+
   igt__json_set_bool(response, "active", true);
   igt__json_set_str(response, "scope", call->who.is_service ? "upload" : "upload download");
   if (!call->who.is_service)
@@ -128,6 +137,7 @@ void rest_introspect(rest_call *call) {
 
 void rest_permissions(rest_call *call) {
   igt__json *response = igt__json_new_object();
+
   igt__json_set(response, "permissions", permission_list(call->who.rights));
   rest_respond(call, 200, response);
 }
@@ -136,6 +146,7 @@ void rest_permissions(rest_call *call) {
 void rest_audit(rest_call *call) {
   igt__json *entry = igt__json_copy(call->json);
   char id[37], now[40];
+
   rest_now(now);
   igt__json_set_str(entry, "user", call->who.sub);
   igt__json_set_str(entry, "on", now);
@@ -151,6 +162,7 @@ static igt__json *action_list(const char *action) {
   static const char *const put[] = {"PutObject", "AbortMultipartUpload", "ListParts"};
   const char *const *names = strcmp(action, "GET") == 0 ? get : put;
   igt__json *list = igt__json_new_array();
+
   for (size_t i = 0; i < 3; i++)
     igt__json_push(list, igt__json_new_str(names[i]));
   return list;
@@ -159,12 +171,14 @@ static igt__json *action_list(const char *action) {
 /* Without an offset, in UTC, as observed with the cloud (docs/sandbox.md). */
 static void expires_write(int64_t seconds, char *out, size_t cap) {
   igt_time t = {.seconds = seconds};
+
   igt__time_format(&t, 'T', out, cap);
 }
 
 static igt__json *credentials_json(const sbx_server *server, const sbx_credentials *c) {
   char expires[40];
   igt__json *out = igt__json_new_object();
+
   expires_write(c->expires, expires, sizeof expires);
   igt__json_set_str(out, "accessKey", c->access_key);
   igt__json_set_str(out, "secretKey", c->secret_key);
@@ -181,6 +195,7 @@ static igt__json *policy_json(const sbx_credentials *c, igt__json *credentials) 
   igt__json *policy = igt__json_new_object(), *allowed = igt__json_new_object();
   igt__json *resources = igt__json_new_array();
   char resource[sizeof c->prefix + 2];
+
   snprintf(resource, sizeof resource, "%s*", c->prefix);
   igt__json_push(resources, igt__json_new_str(resource));
   igt__json_set(allowed, "resources", resources);
@@ -193,6 +208,7 @@ static igt__json *policy_json(const sbx_credentials *c, igt__json *credentials) 
 
 static bool credentials_allowed(rest_call *call, const char *action, const char *prefix) {
   bool get = igt__str_eq(action, "GET"), put = igt__str_eq(action, "PUT");
+
   if (!get && !put) {
     rest_fail(call, 400, "action is required: GET or PUT");
   } else if (!prefix || !*prefix || strlen(prefix) >= sizeof((sbx_credentials *)0)->prefix) {
@@ -216,6 +232,7 @@ static igt__json *credentials_make(rest_call *call, const char *action, const ch
   sbx_server *server = call->server;
   char why[400];
   igt__json *out = NULL;
+
   if (!server->backend) {
     if (sbx_credentials_issue(server, action, prefix, c))
       return credentials_json(server, c);
@@ -235,6 +252,7 @@ void rest_s3_credentials(rest_call *call) {
   const char *action = sbx_query(call->req, "action", 0);
   const char *prefix = sbx_query(call->req, "prefix", 0);
   sbx_credentials c = {0};
+
   if (!credentials_allowed(call, action, prefix))
     return;
   igt__json *credentials = credentials_make(call, action, prefix, &c);

@@ -25,6 +25,7 @@ static bool fits(const igt__json *canned, const sbx_request *req) {
   const char *method = igt__json_get_str(canned, "method");
   const char *path = igt__json_get_str(canned, "path");
   const char *query = igt__json_get_str(canned, "query");
+
   return (!method || strcmp(method, req->method) == 0) &&
          (!path || igt__glob_match(path, req->path + (req->path[0] == '/'))) &&
          (!query || strstr(req->query, query));
@@ -39,6 +40,7 @@ typedef struct search {
 static bool look(void *payload, const char *id, const char *doc, size_t n) {
   search *s = payload;
   igt__json *canned = NULL;
+
   if (igt__json_parse(doc, n, "a canned response", &canned, NULL) != IGT_OK)
     return true;
   if (fits(canned, s->req)) {
@@ -54,6 +56,7 @@ static bool look(void *payload, const char *id, const char *doc, size_t n) {
 static bool use_locked(sbx_server *server, const search *s) {
   int64_t skip = igt__json_int(igt__json_get(s->found, "skip"));
   int64_t times = igt__json_int(igt__json_get(s->found, "times"));
+
   if (skip > 0)
     igt__json_set_int(s->found, "skip", skip - 1);
   else if (times > 1)
@@ -79,6 +82,7 @@ typedef struct canned_body {
 static int64_t body_next(void *payload, char *out, size_t cap) {
   canned_body *b = payload;
   size_t used = 0;
+
   while (used < cap && b->part < 3) {
     const igt__buf *text = &b->parts[b->part];
     if (text->len == 0 || b->counts[b->part] == 0) {
@@ -99,6 +103,7 @@ static int64_t body_next(void *payload, char *out, size_t cap) {
 
 static void body_release(void *payload) {
   canned_body *b = payload;
+
   for (size_t i = 0; i < 3; i++)
     igt__buf_finish(&b->parts[i]);
   igt__free(b);
@@ -109,6 +114,7 @@ static bool body_fill(canned_body *b, const igt__json *canned) {
   const char *base64 = igt__json_get_str(canned, "body_base64");
   const char *head = igt__json_get_str(rep, "head"), *tail = igt__json_get_str(rep, "tail");
   const char *text = igt__json_get_str(rep, "text");
+
   b->cut = igt__json_bool(igt__json_get(canned, "cut"));
   b->counts[0] = b->counts[2] = 1;
   b->counts[1] = (uint64_t)igt__json_int(igt__json_get(rep, "count"));
@@ -126,6 +132,7 @@ static bool body_fill(canned_body *b, const igt__json *canned) {
 static void add_headers(sbx_request *req, const igt__json *headers) {
   const char *name;
   igt__json *value;
+
   for (size_t i = 0; igt__json_member(headers, i, &name, &value); i++) {
     if (strcmp(name, "Content-Type") != 0 && igt__json_str(value))
       sbx_add_header(req, name, igt__json_str(value));
@@ -138,6 +145,7 @@ static void give(sbx_request *req, const igt__json *canned) {
   const char *type = igt__json_get_str(headers, "Content-Type");
   canned_body *b = igt__calloc(1, sizeof *b);
   int code = status ? (int)igt__json_int(status) : 200;
+
   if (!b) {
     sbx_respond(req, 500, NULL, NULL, 0);
     return;
@@ -167,6 +175,7 @@ static _Atomic presence present;
 
 static bool any_canned(sbx_server *server) {
   presence known = UNKNOWN;
+
   if (present == UNKNOWN) /* unless another thread has added one meanwhile */
     atomic_compare_exchange_strong(&present, &known,
                                    sbx_doc_count(server->store, "canned", NULL) > 0 ? SOME : NONE);
@@ -176,6 +185,7 @@ static bool any_canned(sbx_server *server) {
 bool sbx_canned_take(sbx_server *server, sbx_request *req) {
   search s = {.req = req};
   bool use = false;
+
   if (!any_canned(server) || igt__str_starts(req->path, "/__"))
     return false;
   pthread_mutex_lock(&lock);
@@ -205,6 +215,7 @@ const sbx_handler sbx_canned_handler = {.begin = begin, .done = done};
 
 bool rest_canned_add(sbx_server *server, const igt__json *canned) {
   char id[37];
+
   if (!igt__uuid(id) || !sbx_doc_put(server->store, "canned", id, NULL, canned))
     return false;
   present = SOME;
@@ -233,6 +244,7 @@ void rest_canned_get(rest_call *call) {
 
 void rest_canned_delete(rest_call *call) {
   igt__json *ids = igt__json_new_array();
+
   pthread_mutex_lock(&lock);
   sbx_doc_each(call->server->store, "canned", NULL, add_id, ids);
   for (size_t i = 0; i < igt__json_count(ids); i++)

@@ -19,6 +19,7 @@ static bool add_object_key(void *payload, const sbx_object *object) {
 
 static bool add_doc(void *payload, const char *id, const char *doc, size_t n) {
   igt__json *value = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "a document", &value, NULL) == IGT_OK)
     igt__json_push(payload, value);
@@ -33,6 +34,7 @@ static bool add_id(void *payload, const char *id, const char *doc, size_t n) {
 
 bool rest_drop_objects(sbx_server *server, const char *prefix) {
   igt__json *keys = igt__json_new_array();
+
   /* A seed may set any s3Prefix; one that is not a folder does not belong to this entity alone. */
   if (prefix && *prefix && igt__str_ends(prefix, "/"))
     sbx_object_each(server->store, SBX_BUCKET, prefix, "", add_object_key, keys);
@@ -45,6 +47,7 @@ bool rest_drop_objects(sbx_server *server, const char *prefix) {
 
 static void drop_files(sbx_server *server, const char *owner) {
   igt__json *keys = igt__json_new_array();
+
   sbx_file_each(server->store, owner, add_file_key, keys);
   for (size_t i = 0; i < igt__json_count(keys); i++)
     sbx_file_delete(server->store, owner, igt__json_str(igt__json_at(keys, i)));
@@ -53,6 +56,7 @@ static void drop_files(sbx_server *server, const char *owner) {
 
 static void drop_docs(sbx_server *server, const char *kind, const char *parent) {
   igt__json *ids = igt__json_new_array();
+
   sbx_doc_each(server->store, kind, parent, add_id, ids);
   for (size_t i = 0; i < igt__json_count(ids); i++)
     sbx_doc_delete(server->store, kind, igt__json_str(igt__json_at(ids, i)));
@@ -64,6 +68,7 @@ static bool each(sbx_server *server, const char *kind, const char *parent,
                  bool (*drop)(sbx_server *server, const igt__json *doc)) {
   igt__json *docs = igt__json_new_array();
   bool ok = docs && sbx_doc_each(server->store, kind, parent, add_doc, docs);
+
   for (size_t i = 0; ok && i < igt__json_count(docs); i++)
     ok = drop(server, igt__json_at(docs, i));
   igt__json_free(docs);
@@ -76,6 +81,7 @@ bool rest_drop_series(sbx_server *server, const igt__json *series) {
   const char *study = igt__json_get_str(series, "studyDatabaseId");
   const char *uid = igt__json_get_str(series, "instanceUid");
   igt__buf key;
+
   igt__buf_init(&key, 64 * 1024);
   igt__buf_printf(&key, "%s/%s", study ? study : "", uid ? uid : "");
   sbx_kv_delete(server->store, "series-uid", key.data);
@@ -87,6 +93,7 @@ static bool drop_study(sbx_server *server, const igt__json *study) {
   const char *id = igt__json_get_str(study, "studyDatabaseId");
   bool ok = id && each(server, "series", id, rest_drop_series) &&
             rest_drop_objects(server, igt__json_get_str(study, "s3Prefix"));
+
   if (!ok)
     return false;
   drop_files(server, id);
@@ -97,6 +104,7 @@ static bool drop_study(sbx_server *server, const igt__json *study) {
 /* Its key is revoked as well. */
 static bool drop_service(sbx_server *server, const igt__json *service) {
   const char *id = igt__json_get_str(service, "serviceId");
+
   sbx_kv_delete(server->store, "service-key", id ? id : "");
   return !id || sbx_doc_delete(server->store, "service", id);
 }
@@ -106,6 +114,7 @@ static bool drop_institute(sbx_server *server, const igt__json *institute) {
   bool ok = id && each(server, "study", id, drop_study) &&
             each(server, "service", id, drop_service) &&
             rest_drop_objects(server, igt__json_get_str(institute, "s3Prefix"));
+
   if (!ok)
     return false;
   drop_docs(server, "users-groups", id);
@@ -117,6 +126,7 @@ static bool drop_project(sbx_server *server, const igt__json *project) {
   bool ok = id && each(server, "institute", id, drop_institute) &&
             each(server, "service", id, drop_service) &&
             rest_drop_objects(server, igt__json_get_str(project, "s3Prefix"));
+
   if (!ok)
     return false;
   drop_files(server, id);

@@ -47,6 +47,7 @@ static size_t left(const reader *r) {
 static bool long_vr(const char *vr) {
   static const char names[][3] = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
                                   "SV", "UC", "UN", "UR", "UT", "UV"};
+
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (memcmp(vr, names[i], 2) == 0)
       return true;
@@ -79,6 +80,7 @@ static bool header(reader *r, element *e) {
 /* Skips a sequence of undefined length, whose items may also have undefined length. */
 static bool skip_undefined(reader *r, unsigned depth) {
   element e;
+
   while (depth < 32 && header(r, &e)) {
     if (e.tag == 0xFFFEE0DD || e.tag == 0xFFFEE00D)
       return true;

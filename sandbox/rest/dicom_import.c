@@ -46,6 +46,7 @@ static bool is_date(const char *s) {
 static void set_time(igt__json *object, const char *key, const char *date, const char *time) {
   char out[40];
   bool timed = strlen(time) >= 6 && strspn(time, "0123456789.") == strlen(time);
+
   if (!is_date(date))
     return;
   snprintf(out, sizeof out, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s+00:00", date, date + 4, date + 6,
@@ -55,6 +56,7 @@ static void set_time(igt__json *object, const char *key, const char *date, const
 
 static igt__json *patient_body(const rest_dicom *d) {
   igt__json *patient = igt__json_new_object();
+
   igt__json_set_str(patient, "patientId", d->patient_id);
   igt__json_set_str(patient, "patientName", d->patient_name[0] ? d->patient_name : d->patient_id);
   set_time(patient, "dateOfBirth", d->birth_date, "");
@@ -66,6 +68,7 @@ static igt__json *patient_body(const rest_dicom *d) {
 static igt__json *study_body(const char *type, const rest_dicom *d) {
   igt__json *body = igt__json_new_object();
   const char *name = d->patient_name[0] ? d->patient_name : d->patient_id;
+
   igt__json_set_str(body, "studyType", type);
   if (!rest_model_is(type, "BaseStudy")) {
     igt__json_set_str(body, rest_model_is(type, "EpdStudy") ? "name" : "subjectId", name);
@@ -83,6 +86,7 @@ static igt__json *study_body(const char *type, const rest_dicom *d) {
 /* The id stored for scope/uid in `kind`, or NULL. */
 static char *known_id(dicom_import *i, const char *kind, const char *scope, const char *uid) {
   char key[256];
+
   snprintf(key, sizeof key, "%.120s/%.100s", scope, uid);
   return sbx_kv_get(i->server->store, kind, key);
 }
@@ -90,6 +94,7 @@ static char *known_id(dicom_import *i, const char *kind, const char *scope, cons
 static bool remember_id(dicom_import *i, const char *kind, const char *scope, const char *uid,
                         const char *id) {
   char key[256];
+
   snprintf(key, sizeof key, "%.120s/%.100s", scope, uid);
   return sbx_kv_put(i->server->store, kind, key, id, 0);
 }
@@ -100,12 +105,14 @@ static bool remember_id(dicom_import *i, const char *kind, const char *scope, co
  * nor every patient an id. Neither contains a line end (dicom_text.c). */
 static bool remember_patient(dicom_import *i, const char *study_id, const rest_dicom *d) {
   char who[sizeof d->patient_id + sizeof d->patient_name];
+
   snprintf(who, sizeof who, "%s\n%s", d->patient_id, d->patient_name);
   return remember_id(i, "study-patient", study_id, "", who);
 }
 
 static const char *patient_member(const igt__json *study, const char *name) {
   const char *text = igt__json_get_str(igt__json_get(study, "patient"), name);
+
   return text ? text : "";
 }
 
@@ -116,6 +123,7 @@ static bool is_of_other_patient(dicom_import *i, const igt__json *study, const r
   char *end = known ? strchr(known, '\n') : NULL;
   const char *id = patient_member(study, "patientId"), *name = patient_member(study, "patientName");
   bool other;
+
   if (end) {
     *end = '\0';
     id = *id ? id : known;
@@ -134,6 +142,7 @@ static igt__json *study_make(dicom_import *i, const rest_dicom *d) {
   igt__json *body = study_body(igt__json_get_str(i->institute, "studyType"), d);
   igt__json *study = rest_study_new(i->server, i->institute, body, NULL, NULL, i->user);
   const char *id = igt__json_get_str(study, "studyDatabaseId");
+
   igt__json_free(body);
   if (study && sbx_doc_put(i->server->store, "study", id, institute, study) &&
       remember_patient(i, id, d) && remember_id(i, "study-uid", institute, d->study_uid, id))
@@ -146,6 +155,7 @@ static igt__json *study_make(dicom_import *i, const rest_dicom *d) {
 static igt__json *study_of_uid(dicom_import *i, const rest_dicom *d) {
   char *id = known_id(i, "study-uid", igt__json_get_str(i->institute, "id"), d->study_uid);
   igt__json *study = id ? sbx_doc_get(i->server->store, "study", id) : NULL;
+
   igt__free(id);
   return study;
 }
@@ -160,6 +170,7 @@ static const char *series_type(const char *study_type) {
       {"MarvelStudy", "MarvelSeries"},
       {"WeTrustStudy", "WeTrustSeries"},
       {"ClinicalImageLibraryStudy", "ClinicalImageLibrarySeries"}};
+
   for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++) {
     if (igt__str_eq(pairs[k][0], study_type))
       return pairs[k][1];
@@ -171,6 +182,7 @@ static bool series_ensure(dicom_import *i, const igt__json *study, const rest_di
   const char *study_id = igt__json_get_str(study, "studyDatabaseId");
   char uuid[37];
   char *known = known_id(i, "series-uid", study_id, d->series_uid);
+
   igt__free(known);
   if (known || !d->series_uid[0])
     return true;
@@ -192,6 +204,7 @@ static bool series_ensure(dicom_import *i, const igt__json *study, const rest_di
 static bool copy_bytes(dicom_import *i, int fd, sbx_incoming *in) {
   ssize_t n;
   off_t at = 0;
+
   while ((n = pread(fd, i->buffer, BLOCK, at)) > 0) {
     if (!sbx_incoming_write(in, i->buffer, (size_t)n))
       return false;
@@ -205,6 +218,7 @@ static bool copy_bytes(dicom_import *i, int fd, sbx_incoming *in) {
 static bool nth_name(const igt__json *study, const rest_dicom *d, const char *from, unsigned n,
                      igt__buf *out) {
   const char *base = strrchr(from, '/');
+
   igt__buf_clear(out);
   igt__buf_printf(out, "%s%s", igt__json_get_str(study, "s3Prefix"),
                   rest_category_folders[REST_DICOM]);
@@ -222,6 +236,7 @@ static bool nth_name(const igt__json *study, const rest_dicom *d, const char *fr
 static bool is_free(dicom_import *i, const sbx_object *object, const char *key) {
   sbx_object there = {0};
   bool yes = true;
+
   if (igt__map_has(i->taken, key))
     return false;
   if (sbx_object_get(i->server->store, SBX_BUCKET, key, &there))
@@ -247,6 +262,7 @@ static bool move_object(dicom_import *i, int fd, sbx_object *object, const char 
   char *from = object->key;
   sbx_incoming *in = sbx_incoming_new(i->server->store);
   bool ok = in && copy_bytes(i, fd, in);
+
   if (!ok) {
     sbx_incoming_discard(in);
     return false;
@@ -264,6 +280,7 @@ static bool import_one(dicom_import *i, const char *key) {
   igt__buf to;
   bool ok = true;
   int fd = sbx_object_open(i->server->store, SBX_BUCKET, key, &object);
+
   if (fd < 0)
     return true; /* deleted meanwhile */
   igt__buf_init(&to, 64 * 1024);
@@ -294,6 +311,7 @@ static bool collect(void *payload, const sbx_object *object) {
   size_t n = strlen(s->key);
   const char *rest = object->key + n;
   bool below = n > 0 && (s->key[n - 1] == '/' || *rest == '/');
+
   if (*rest == '\0' || (s->is_prefix && below))
     igt__json_push(s->keys, igt__json_new_str(object->key));
   return true;
@@ -304,6 +322,7 @@ rest_import rest_dicom_import(sbx_server *server, const igt__json *institute, co
   dicom_import i = {server, institute, user, igt__malloc(BLOCK), igt__map_new()};
   key_search search = {igt__json_new_array(), key, is_prefix};
   rest_import result = REST_IMPORT_DONE;
+
   pthread_mutex_lock(&lock);
   if (i.buffer && i.taken && search.keys)
     sbx_object_each(server->store, SBX_BUCKET, key, "", collect, &search);
@@ -336,6 +355,7 @@ static const char *why_not_sorted(left_search *s, const rest_dicom *d) {
   dicom_import i = {s->server, s->institute};
   igt__json *study = study_of_uid(&i, d);
   bool other = study && is_of_other_patient(&i, study, d);
+
   igt__json_free(study);
   return other ? "its Study Instance UID is that of another patient's study" : NULL;
 }
@@ -345,6 +365,7 @@ static const char *why_left(left_search *s, const char *key) {
   rest_dicom d;
   const char *why = "it no longer exists";
   int fd = sbx_object_open(s->server->store, SBX_BUCKET, key, &object);
+
   if (fd >= 0) {
     ssize_t n = pread(fd, s->buffer, BLOCK, 0);
     why = n == 0  ? "it is empty"
@@ -361,6 +382,7 @@ static const char *why_left(left_search *s, const char *key) {
 static bool add_left(void *payload, const sbx_object *object) {
   left_search *s = payload;
   igt__json *one;
+
   if (igt__json_count(s->list) >= MOST_LISTED)
     return false;
   one = igt__json_new_object();
@@ -374,6 +396,7 @@ igt__json *rest_dicom_left(sbx_server *server, const igt__json *institute) {
   left_search s = {server, institute, igt__json_new_array(), igt__malloc(BLOCK)};
   const char *prefix = igt__json_get_str(institute, "s3Prefix");
   igt__buf folder;
+
   igt__buf_init(&folder, 64 * 1024);
   igt__buf_printf(&folder, "%sImport/", prefix ? prefix : "");
   if (s.list && s.buffer && prefix && *prefix && !folder.failed)
@@ -390,6 +413,7 @@ static bool index_one(dicom_import *i, const igt__json *study, const char *key) 
   sbx_object object = {0};
   bool ok = true;
   int fd = sbx_object_open(i->server->store, SBX_BUCKET, key, &object);
+
   if (fd < 0)
     return true; /* deleted meanwhile */
   ssize_t n = pread(fd, i->buffer, BLOCK, 0);
@@ -405,6 +429,7 @@ bool rest_dicom_index(sbx_server *server, const igt__json *institute, const igt_
   dicom_import i = {server, institute, user, igt__malloc(BLOCK)};
   const char *prefix = igt__json_get_str(study, "s3Prefix");
   igt__buf folder;
+
   igt__buf_init(&folder, 64 * 1024);
   igt__buf_printf(&folder, "%s%s", prefix ? prefix : "", rest_category_folders[REST_DICOM]);
   key_search search = {igt__json_new_array(), folder.data, true};

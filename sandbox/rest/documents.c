@@ -10,6 +10,7 @@
 
 igt__json *rest_find(rest_call *call, const char *kind, const char *id, const char *what) {
   igt__json *doc = sbx_doc_get(call->server->store, kind, id);
+
   if (!doc)
     rest_fail(call, 404, "%s %.100s does not exist", what, id);
   return doc;
@@ -34,11 +35,13 @@ void rest_now(char *out) {
   int64_t now = igt__wall_us();
   igt_time t = {
       .seconds = now / 1000000, .microseconds = (int32_t)(now % 1000000), .has_offset = true};
+
   igt__time_format(&t, 'T', out, 40);
 }
 
 bool rest_query_bool(const rest_call *call, const char *name, bool otherwise) {
   const char *value = sbx_query(call->req, name, 0);
+
   if (!value)
     return otherwise;
   return igt__str_eq_nocase(value, "true") || igt__str_eq(value, "1");
@@ -49,6 +52,7 @@ int64_t rest_next_number(sbx_server *server, const char *kind) {
   int64_t number = 0;
   bool own = sbx_store_begin(server->store); /* else the caller's transaction keeps others out */
   char *last = sbx_kv_get(server->store, "number", kind);
+
   if (last && !igt__str_to_int64(last, &number))
     number = 0;
   snprintf(text, sizeof text, "%lld", (long long)++number);

@@ -176,6 +176,7 @@ static void copy(char *out, size_t cap, const char *text, size_t n) {
 static void field_parse(const char *s, size_t n, rest_field *out) {
   const char *colon = memchr(s, ':', n);
   size_t name = (size_t)(colon - s), end = n;
+
   *out = (rest_field){0};
   out->read_only = s[end - 1] == '-';
   end -= out->read_only;
@@ -190,6 +191,7 @@ static void field_parse(const char *s, size_t n, rest_field *out) {
 static bool fields_of(const model *m, bool (*fn)(void *payload, const rest_field *field),
                       void *payload) {
   const model *parent = model_find(m->parent);
+
   if (parent && !fields_of(parent, fn, payload))
     return false;
   for (const char *s = m->fields; *s;) {
@@ -207,6 +209,7 @@ static bool fields_of(const model *m, bool (*fn)(void *payload, const rest_field
 void rest_model_fields(const char *name, bool (*fn)(void *payload, const rest_field *field),
                        void *payload) {
   const model *m = model_find(name);
+
   if (m)
     fields_of(m, fn, payload);
 }
@@ -222,6 +225,7 @@ static bool path_step(void *payload, const rest_field *field) {
   path_search *search = payload;
   size_t n = strcspn(search->path, "/");
   const char *rest = search->path + n;
+
   if (strlen(field->name) != n || memcmp(field->name, search->path, n) != 0)
     return true;
   search->found = *rest == '\0' || rest_model_has(field->type, rest + 1);
@@ -230,6 +234,7 @@ static bool path_step(void *payload, const rest_field *field) {
 
 bool rest_model_has(const char *name, const char *path) {
   path_search search = {path, false};
+
   for (size_t i = 0; !search.found && i < sizeof models / sizeof models[0]; i++) {
     if (rest_model_is(models[i].name, name))
       fields_of(&models[i], path_step, &search);
@@ -265,6 +270,7 @@ static const char *concrete(const char *name, const igt__json *value, char *why,
 static bool scalar_ok(const char *type, const igt__json *v, bool *known) {
   igt__json_type t = igt__json_typeof(v);
   igt_time time;
+
   *known = true;
   if (strcmp(type, "any") == 0)
     return true;
@@ -283,6 +289,7 @@ static bool scalar_ok(const char *type, const igt__json *v, bool *known) {
 
 static bool value_ok(const check *c, const rest_field *field, const igt__json *v) {
   bool known;
+
   if (scalar_ok(field->type, v, &known))
     return true;
   if (!known && igt__json_typeof(v) == IGT__JSON_OBJECT)
@@ -296,6 +303,7 @@ static bool value_ok(const check *c, const rest_field *field, const igt__json *v
 static bool field_ok(void *payload, const rest_field *field) {
   check *c = payload;
   const igt__json *v = igt__json_get(c->object, field->name);
+
   if (field->read_only)
     return true;
   if (igt__json_typeof(v) == IGT__JSON_NULL) {

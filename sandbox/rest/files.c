@@ -37,6 +37,7 @@ static bool owner_find(rest_call *call, bool study, file_owner *out) {
   const char *what = study ? "Study" : "Project";
   char *texts[2];
   igt__buf prefix;
+
   *out = (file_owner){.id = call->args[study ? 1 : 0], .study = study};
   if (study && !rest_exists(call, "institute", call->args[0], "Institute"))
     return false;
@@ -78,6 +79,7 @@ static bool file_write(igt__buf *out, const file_view *view) {
   const char *base = strrchr(view->name, '/');
   const char *dot = strrchr(base ? base + 1 : view->name, '.');
   long long size = view->size, progress = view->completed ? view->size : 0;
+
   put_text(out, "{\"key\":", view->key);
   put_text(out, ",\"fileName\":", view->name);
   igt__buf_printf(out, ",\"fileSize\":%lld,\"isCompleted\":%s,\"isNew\":%s", size,
@@ -91,6 +93,7 @@ static bool file_write(igt__buf *out, const file_view *view) {
 static igt__json *file_json(const file_view *view) {
   igt__json *file = NULL;
   igt__buf text;
+
   igt__buf_init(&text, INT_MAX);
   if (!file_write(&text, view) ||
       igt__json_parse(text.data, text.len, "a file", &file, NULL) != IGT_OK)
@@ -119,6 +122,7 @@ static bool raw_write(file_list *list, const file_view *view) {
   igt__json *file = file_json(view);
   const char *name;
   igt__json *value;
+
   for (size_t i = 0; igt__json_member(raw, i, &name, &value); i++)
     igt__json_set(file, name, igt__json_copy(value));
   bool ok = file && igt__json_write(&list->text, file, IGT__JSON_COMPACT);
@@ -133,6 +137,7 @@ static bool list_add(file_list *list, const char *key, int64_t size, bool comple
                     .name = strncmp(key, list->folder, n) == 0 ? key + n : key,
                     .size = size,
                     .completed = completed};
+
   if (list->any)
     igt__buf_putc(&list->text, ',');
   list->any = true;
@@ -143,6 +148,7 @@ static bool list_add(file_list *list, const char *key, int64_t size, bool comple
 static int64_t object_size(sbx_store *store, const char *key) {
   sbx_object object = {0};
   int64_t size = -1;
+
   if (sbx_object_get(store, SBX_BUCKET, key, &object))
     size = (int64_t)object.size;
   sbx_object_finish(&object);
@@ -153,6 +159,7 @@ static bool add_registered(void *payload, const sbx_file *file) {
   file_list *list = payload;
   bool completed = file->completed;
   int64_t size = file->size;
+
   /* A project's files have no request that completes them: they are complete once the object
    * exists, whose size then counts. */
   if (!list->owner->study) {
@@ -182,6 +189,7 @@ static void list_registered(file_list *list) {
 static void list_objects(file_list *list, rest_category category) {
   igt__buf folder;
   size_t own = strlen(list->owner->prefix) - strlen(rest_category_folders[REST_FILES]);
+
   igt__buf_init(&folder, 4096);
   igt__buf_append(&folder, list->owner->prefix, own);
   igt__buf_puts(&folder, rest_category_folders[category]);
@@ -195,6 +203,7 @@ static void list_objects(file_list *list, rest_category category) {
 static void files_response(rest_call *call, const file_owner *owner, bool auxiliary,
                            bool completed) {
   file_list list = {.call = call, .owner = owner, .completed_only = completed};
+
   list.has_raw = sbx_doc_count(call->server->store, "file-raw", owner->id) > 0;
   igt__buf_init(&list.text, INT_MAX);
   igt__buf_putc(&list.text, '{');
@@ -207,6 +216,7 @@ static void files_response(rest_call *call, const file_owner *owner, bool auxili
 
 void rest_study_files_get(rest_call *call) {
   file_owner owner;
+
   if (owner_find(call, true, &owner))
     files_response(call, &owner, rest_query_bool(call, "auxiliary", false),
                    rest_query_bool(call, "completed", false));
@@ -215,6 +225,7 @@ void rest_study_files_get(rest_call *call) {
 
 void rest_project_files_get(rest_call *call) {
   file_owner owner;
+
   if (owner_find(call, false, &owner))
     files_response(call, &owner, false, false);
   igt__free(owner.prefix);
@@ -226,6 +237,7 @@ static bool key_ok(rest_call *call, const file_owner *owner, const igt__json *fi
   const igt__json *value = igt__json_get(file, "key");
   const char *key = igt__json_str(value);
   size_t n = strlen(owner->prefix), len = strlen(key);
+
   if (len != igt__json_str_len(value) || len > MAX_KEY)
     rest_fail(call, 400, "A key is longer than %d bytes or contains a NUL", MAX_KEY);
   else if (strncmp(key, owner->prefix, n) != 0 || len == n || key[len - 1] == '/')
@@ -242,6 +254,7 @@ static bool key_ok(rest_call *call, const file_owner *owner, const igt__json *fi
 static bool register_known(sbx_store *store, const char *owner, const char *key, int64_t size,
                            bool *completed) {
   int64_t known_size = -1;
+
   if (!sbx_file_get(store, owner, key, &known_size, completed))
     return false;
   if (known_size == size)
@@ -256,6 +269,7 @@ static bool register_one(rest_call *call, const file_owner *owner, const igt__js
   const char *key = igt__json_get_str(file, "key");
   int64_t size = igt__json_int(igt__json_get(file, "fileSize"));
   bool known = false, completed = false;
+
   if (!sbx_file_add(store, owner->id, key, size, &known) ||
       (known && !register_known(store, owner->id, key, size, &completed)))
     return false;
@@ -271,6 +285,7 @@ static bool register_one(rest_call *call, const file_owner *owner, const igt__js
 static bool register_all(rest_call *call, const file_owner *owner, igt__buf *response) {
   sbx_store *store = call->server->store;
   bool ok = sbx_store_begin(store);
+
   if (!ok)
     return false;
   for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
@@ -285,6 +300,7 @@ static bool register_all(rest_call *call, const file_owner *owner, igt__buf *res
 static void register_files(rest_call *call, bool study) {
   file_owner owner;
   igt__buf response;
+
   igt__buf_init(&response, INT_MAX);
   bool ok = owner_find(call, study, &owner);
   for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
@@ -313,6 +329,7 @@ void rest_project_files_post(rest_call *call) {
  * that DICOM and annotations are. */
 static bool file_exists(sbx_store *store, const file_owner *owner, bool study, const char *key) {
   sbx_object object;
+
   if (sbx_file_get(store, owner->id, key, NULL, NULL))
     return true;
   if (!study || strncmp(key, owner->prefix, strlen(owner->prefix) - strlen("files/")) != 0)
@@ -328,6 +345,7 @@ static void delete_files(rest_call *call, bool study) {
   sbx_store *store = call->server->store;
   const char *key;
   bool ok = owner_find(call, study, &owner);
+
   if (ok && !sbx_query_has(call->req, "keys")) {
     rest_fail(call, 400, "keys is required");
     ok = false;
@@ -363,6 +381,7 @@ void rest_study_annotations_delete(rest_call *call) {
   file_owner owner;
   igt__json *keys = igt__json_new_array();
   igt__buf folder;
+
   igt__buf_init(&folder, 4096);
   if (!owner_find(call, true, &owner))
     goto out;
@@ -391,6 +410,7 @@ static bool complete(rest_call *call, const char *prefix, const char *path) {
   const char *owner = call->args[1];
   igt__buf key;
   bool ok = true, known = false;
+
   igt__buf_init(&key, 16 * 1024);
   igt__buf_printf(&key, "%s%s", prefix, path);
   int64_t size = object_size(store, key.data);
@@ -410,6 +430,7 @@ static bool complete(rest_call *call, const char *prefix, const char *path) {
 
 void rest_study_file_completed(rest_call *call) {
   file_owner owner;
+
   if (owner_find(call, true, &owner) &&
       complete(call, owner.prefix, igt__json_get_str(call->json, "uploadedPath")))
     rest_respond_empty(call, 204);
@@ -421,6 +442,7 @@ void rest_project_file_content(rest_call *call) {
   igt__buf key;
   sbx_object object = {0};
   int fd = -1;
+
   igt__buf_init(&key, 16 * 1024);
   if (owner_find(call, false, &owner)) {
     igt__buf_printf(&key, "%s%s", owner.prefix, call->args[1]);

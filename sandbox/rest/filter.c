@@ -80,6 +80,7 @@ static char *word(reader *r) {
 
 static char *quoted(reader *r) {
   igt__buf out;
+
   igt__buf_init(&out, 64 * 1024);
   for (r->s++; *r->s; r->s++) {
     if (*r->s == '\'' && r->s[1] != '\'')
@@ -117,6 +118,7 @@ static bool op_find(const char *name, bool function, filter_op *op) {
 static bool condition_parse(reader *r, condition *c) {
   char *first = word(r), *op = NULL;
   bool ok;
+
   if (first && punctuation(r, '(')) {
     ok = op_find(first, true, &c->op) && (c->field = word(r)) && punctuation(r, ',') &&
          value(r, c) && punctuation(r, ')');
@@ -134,6 +136,7 @@ static bool condition_parse(reader *r, condition *c) {
 rest_filter *rest_filter_parse(const char *text, char *why, size_t cap) {
   rest_filter *filter = igt__calloc(1, sizeof *filter);
   reader r = {text};
+
   while (filter && filter->count < MAX_CONDITIONS) {
     bool ok = condition_parse(&r, &filter->conditions[filter->count++]);
     space(&r);
@@ -174,6 +177,7 @@ bool rest_filter_fits(const rest_filter *filter, const char *model, char *why, s
 
 static const igt__json *lookup(const igt__json *doc, const char *path) {
   char name[64];
+
   for (;;) {
     size_t n = strcspn(path, "/");
     snprintf(name, sizeof name, "%.*s", (int)n, path);
@@ -208,6 +212,7 @@ static const char *text_of(const igt__json *v, char *number, size_t cap) {
 /* Numbers by value; everything else bytewise, which is also the order of ISO dates. */
 static int compare(const igt__json *v, const char *text, const char *value) {
   int64_t a, b;
+
   if (igt__json_typeof(v) == IGT__JSON_INT && igt__str_to_int64(text, &a) &&
       igt__str_to_int64(value, &b))
     return a < b ? -1 : a > b;
@@ -218,6 +223,7 @@ static bool condition_matches(const condition *c, const igt__json *doc) {
   char number[40];
   const igt__json *v = lookup(doc, c->field);
   const char *text = text_of(v, number, sizeof number);
+
   if (c->null || !text)
     return (c->op == OP_NE) != (c->null && !text);
   switch (c->op) {

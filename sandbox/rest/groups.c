@@ -14,6 +14,7 @@ bool rest_organization(rest_call *call, const char **name) {
   const char *id = call->args[0];
   igt__json *doc = sbx_doc_get(call->server->store, "institute", id);
   bool known = true;
+
   if (!doc)
     doc = sbx_doc_get(call->server->store, "project", id);
   if (!doc && strcmp(id, REST_ORGANIZATION) != 0) {
@@ -29,6 +30,7 @@ bool rest_organization(rest_call *call, const char **name) {
 void rest_groups_get(rest_call *call) {
   igt__json *list;
   const char *name;
+
   if (!rest_organization(call, NULL))
     return;
   list = igt__json_new_array();
@@ -63,6 +65,7 @@ static bool groups_known(rest_call *call, const igt__json *groups) {
 static void set_roles(igt__json *user, const char *id, const char *name, const igt__json *groups) {
   igt__json *profile = igt__json_get(user, "profile"), *list = igt__json_new_array();
   const igt__json *old = igt__json_get(profile, "organizationRoles");
+
   for (size_t i = 0; i < igt__json_count(old); i++) {
     const igt__json *role = igt__json_at(old, i);
     if (!igt__str_eq(igt__json_get_str(role, "organizationId"), id))
@@ -82,6 +85,7 @@ static void set_roles(igt__json *user, const char *id, const char *name, const i
 
 static bool add_entry(void *payload, const char *id, const char *doc, size_t n) {
   igt__json *entry = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "an entry", &entry, NULL) == IGT_OK)
     igt__json_push(payload, entry);
@@ -91,6 +95,7 @@ static bool add_entry(void *payload, const char *id, const char *doc, size_t n) 
 static bool membership_store(rest_call *call, const char *uuid, const igt__json *groups) {
   igt__json *entry = igt__json_new_object();
   igt__buf id;
+
   igt__buf_init(&id, 4096);
   igt__buf_printf(&id, "%s/%s", call->args[0], uuid);
   igt__json_set_str(entry, "userId", uuid);
@@ -105,6 +110,7 @@ void rest_users_groups_put(rest_call *call) {
   const char *uuid = igt__json_get_str(call->json, "userId"), *name;
   const igt__json *groups = igt__json_get(call->json, "groupIds");
   igt__json *user, *list;
+
   if (!rest_organization(call, &name) || !groups_known(call, groups))
     return;
   user = uuid ? rest_user_by_uuid(call->server, uuid) : NULL;

@@ -23,6 +23,7 @@ struct sbx_sessions {
 
 sbx_sessions *sbx_sessions_new(void) {
   sbx_sessions *sessions = igt__calloc(1, sizeof *sessions);
+
   if (sessions && !igt__random(sessions->key, sizeof sessions->key)) {
     igt__free(sessions);
     return NULL;
@@ -43,6 +44,7 @@ void sbx_sessions_free(sbx_sessions *sessions) {
 /* Hashes the end of the token, which is the signature: 0 to SLOTS - 1. */
 static size_t place(const char *token, size_t n) {
   uint32_t hash = 2166136261u;
+
   for (size_t i = n > 16 ? n - 16 : 0; i < n; i++)
     hash = (hash ^ (unsigned char)token[i]) * 16777619u;
   return (hash ^ hash >> 16) % SLOTS;
@@ -51,6 +53,7 @@ static size_t place(const char *token, size_t n) {
 bool rest_known_find(sbx_sessions *sessions, const char *token, uint64_t people, int64_t now,
                      rest_known *out) {
   size_t n = strlen(token);
+
   if (!sessions || n == 0 || n >= sizeof out->token)
     return false;
   pthread_mutex_lock(&sessions->lock);

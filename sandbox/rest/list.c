@@ -16,12 +16,14 @@ typedef struct choice {
 
 static bool choice_keep(void *payload, const igt__json *doc) {
   const choice *c = payload;
+
   return (!c->hospital || igt__str_eq(igt__json_get_str(doc, "hospitalId"), c->hospital)) &&
          (!c->filter || rest_filter_matches(c->filter, doc));
 }
 
 static void choice_release(void *payload) {
   choice *c = payload;
+
   if (!c)
     return;
   rest_filter_free(c->filter);
@@ -33,6 +35,7 @@ static void choice_release(void *payload) {
 static bool filter_read(rest_call *call, const char *model, rest_filter **out) {
   const char *text = sbx_query(call->req, "$filter", 0);
   char why[160];
+
   *out = NULL;
   if (!text || !*text)
     return true;
@@ -48,6 +51,7 @@ static bool filter_read(rest_call *call, const char *model, rest_filter **out) {
 static void response(rest_call *call, const char *kind, const char *parent, const char *hospital,
                      const char *model) {
   rest_filter *filter;
+
   if (!filter_read(call, model, &filter))
     return;
   if (!filter && !hospital) {

@@ -15,6 +15,7 @@
 bool rest_mail_send(sbx_server *server, const char *to, const char *subject, const char *text) {
   char id[37], now[40];
   igt__json *mail = igt__json_new_object();
+
   rest_now(now);
   igt__json_set_str(mail, "to", to);
   igt__json_set_str(mail, "subject", subject);
@@ -38,6 +39,7 @@ bool rest_activation_send(sbx_server *server, const char *login) {
   bool ok = igt__random_token(token, ACTIVATION_CHARS) &&
             sbx_kv_put(server->store, "activation", token, login, 0) &&
             rest_mail_send(server, login, "Activate your account", token);
+
   igt__wipe(token, sizeof token);
   return ok;
 }
@@ -48,6 +50,7 @@ void rest_activate(rest_call *call) {
   const char *password = igt__json_get_str(call->json, "password");
   char *login = sbx_kv_get(call->server->store, "activation", token);
   igt__json *user = login ? sbx_doc_get(call->server->store, "user", login) : NULL;
+
   if (!user) {
     rest_fail(call, 404, "The token is not from an activation mail, or was already used");
   } else if (!*password) {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Field masks (X-Fields): parses a mask such as "name,patient{patientId}" into a tree of names, and
+ * copies the members of a response that it names. rest.c parses a request's mask, reply.c applies
+ * it. */
 #include "mask.h"
 
 #include <ctype.h>
@@ -25,6 +28,7 @@ static bool list_parse(const char **s, igt__json *out, unsigned depth);
 /* A name, optionally followed by the mask of its members in braces. */
 static bool item_parse(const char **s, igt__json *out, unsigned depth) {
   char name[64];
+
   space(s);
   size_t n = strcspn(*s, "{}, \t");
   if (n == 0 || n >= sizeof name)
@@ -51,6 +55,7 @@ igt__json *rest_mask_parse(const char *text, char *why, size_t cap) {
   const char *s = text;
   bool braces = punctuation(&s, '{');
   bool ok = mask && list_parse(&s, mask, 0) && (!braces || punctuation(&s, '}'));
+
   space(&s);
   if (ok && *s == '\0')
     return mask;
@@ -61,6 +66,7 @@ igt__json *rest_mask_parse(const char *text, char *why, size_t cap) {
 
 static igt__json *apply_list(const igt__json *mask, const igt__json *list) {
   igt__json *out = igt__json_new_array();
+
   for (size_t i = 0; i < igt__json_count(list); i++)
     igt__json_push(out, rest_mask_apply(mask, igt__json_at(list, i)));
   return out;
@@ -70,6 +76,7 @@ static igt__json *apply_object(const igt__json *mask, const igt__json *object) {
   igt__json *out = igt__json_new_object(), *value;
   bool all = igt__json_has(mask, "*");
   const char *name;
+
   for (size_t i = 0; igt__json_member(object, i, &name, &value); i++) {
     const igt__json *inner = igt__json_get(mask, name);
     if (inner && igt__json_typeof(inner) == IGT__JSON_OBJECT)

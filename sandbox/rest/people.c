@@ -47,6 +47,7 @@ bool rest_role_known(const char *role) {
 
 unsigned rest_rights_of(const igt__json *list) {
   unsigned rights = 0;
+
   for (size_t n = 0; n < igt__json_count(list); n++) {
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
       if (igt__str_eq(roles[i].name, igt__json_str(igt__json_at(list, n))))
@@ -60,6 +61,7 @@ unsigned rest_rights_of_user(const igt__json *user) {
   const igt__json *profile = igt__json_get(user, "profile");
   const igt__json *given = igt__json_get(profile, "organizationRoles");
   unsigned rights = rest_rights_of(igt__json_get(profile, "roles"));
+
   for (size_t i = 0; i < igt__json_count(given); i++)
     rights |= rest_rights_of(igt__json_get(igt__json_at(given, i), "roles"));
   return rights;
@@ -70,6 +72,7 @@ unsigned rest_rights_of_user(const igt__json *user) {
 bool rest_password_set(sbx_server *server, const char *login, const char *password) {
   unsigned char bytes[SALT + HASH];
   char text[2 * sizeof bytes + 1];
+
   if (!igt__random(bytes, SALT))
     return false;
   igt__pbkdf2(password, bytes, SALT, PASSWORD_ROUNDS, bytes + SALT);
@@ -82,6 +85,7 @@ bool rest_password_matches(sbx_server *server, const char *login, const char *pa
   char *text = sbx_kv_get(server->store, "password", login);
   bool ok = text && strlen(text) == 2 * sizeof known && igt__unhex(text, 2 * sizeof known, known);
   bool cached = ok && rest_known_password(server->sessions, text, password);
+
   if (!cached) {
     /* Also computed for unknown names, so that the response time does not reveal them. */
     igt__pbkdf2(password, known, SALT, PASSWORD_ROUNDS, hash);
@@ -98,6 +102,7 @@ bool rest_password_matches(sbx_server *server, const char *login, const char *pa
 static igt__json *profile_new(const char *login, const igt__json *role_list) {
   igt__json *profile = igt__json_new_object(), *contact = igt__json_new_object();
   char given[64];
+
   snprintf(given, sizeof given, "%.*s", (int)strcspn(login, "@"), login);
   igt__json_set_str(contact, "emailAddress", login);
   igt__json_set(profile, "addresses", igt__json_new_array());
@@ -115,6 +120,7 @@ igt__json *rest_user_new(const char *login, const igt__json *role_list) {
   char uuid[37];
   igt__json *user = igt__json_new_object();
   igt__json *settings = igt__json_new_object(), *status = igt__json_new_object();
+
   if (!igt__uuid(uuid)) {
     igt__json_free(user);
     igt__json_free(settings);
@@ -137,11 +143,13 @@ igt__json *rest_user_new(const char *login, const igt__json *role_list) {
 
 static void one_year_ahead(char *out, size_t cap) {
   igt_time t = {.seconds = igt__wall_seconds() + 365 * 86400, .has_offset = true};
+
   igt__time_format(&t, 'T', out, cap);
 }
 
 static igt__json *list_of_one(const char *text) {
   igt__json *list = igt__json_new_array();
+
   igt__json_push(list, igt__json_new_str(text));
   return list;
 }
@@ -150,6 +158,7 @@ static igt__json *service_document(const char *organization, const char *name,
                                    const char *service_id) {
   char uuid[37], expires[40];
   igt__json *service = igt__uuid(uuid) ? igt__json_new_object() : NULL;
+
   if (!service)
     return NULL;
   one_year_ahead(expires, sizeof expires);
@@ -169,6 +178,7 @@ igt__json *rest_service_new(sbx_server *server, const char *organization, const 
                             igt_error *err) {
   igt__buf made;
   igt__json *service = NULL;
+
   igt__buf_init(&made, 16 * 1024);
   if (!public_pem) {
     if (igt__rsa_generate(private_pem, &made, err) != IGT_OK)
@@ -194,6 +204,7 @@ void rest_services_get(rest_call *call) {
 
 static bool service_name_ok(const char *name) {
   size_t n = name ? strlen(name) : 0;
+
   return n > 0 && n <= 60 &&
          strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n;
 }
@@ -219,6 +230,7 @@ void rest_services_post(rest_call *call) {
   const char *name = igt__json_get_str(call->json, "name");
   char id[160], salt[9];
   igt_error err = IGT_ERROR_INIT;
+
   if (!rest_organization(call, NULL))
     return;
   if (!service_name_ok(name)) {
@@ -244,6 +256,7 @@ void rest_services_post(rest_call *call) {
 /* By serviceId, or by id as in the API's list. */
 void rest_service_delete(rest_call *call) {
   igt__json *service = rest_find(call, "service", call->args[1], "Service");
+
   if (!service)
     return;
   if (!igt__str_eq(igt__json_get_str(service, "organizationId"), call->args[0])) {

@@ -16,6 +16,7 @@
 
 static bool doc_exists(sbx_server *server, const char *kind, const char *id) {
   igt__json *doc = sbx_doc_get(server->store, kind, id);
+
   igt__json_free(doc);
   return doc != NULL;
 }
@@ -23,6 +24,7 @@ static bool doc_exists(sbx_server *server, const char *kind, const char *id) {
 /* Splits the prefix into its first segments that end in '/', in `copy`. */
 static size_t split(char *copy, const char *segments[SEGMENTS]) {
   size_t count = 0;
+
   for (char *slash; count < SEGMENTS && (slash = strchr(copy, '/')); copy = slash + 1) {
     *slash = '\0';
     segments[count++] = copy;
@@ -33,6 +35,7 @@ static size_t split(char *copy, const char *segments[SEGMENTS]) {
 static bool by_place(sbx_server *server, char *copy) {
   const char *s[SEGMENTS] = {NULL};
   size_t count = split(copy, s);
+
   if (count < 2 || !doc_exists(server, "project", s[0]))
     return false;
   if (strcmp(s[1], "files") == 0)
@@ -60,6 +63,7 @@ static bool by_name(sbx_server *server, char *copy) {
 bool rest_prefix_known(sbx_server *server, const char *prefix) {
   char *place = igt__strdup(prefix), *name = igt__strdup(prefix);
   bool known = place && name && (by_place(server, place) || by_name(server, name));
+
   igt__free(place);
   igt__free(name);
   return known;

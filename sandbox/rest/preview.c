@@ -35,6 +35,7 @@ static void put_end(writer *w) {
 
 static void put_block(writer *w, int difference) {
   unsigned size = 0, magnitude = (unsigned)(difference < 0 ? -difference : difference);
+
   while (magnitude >> size)
     size++;
   put_bits(w, size, BITS);
@@ -70,6 +71,7 @@ static void put_head(igt__buf *out, unsigned width, unsigned height) {
                                  1,
                                  0x11,
                                  0};
+
   put(out, begin, sizeof begin);
   put(out, quantisers, sizeof quantisers);
   for (int i = 0; i < 64; i++)
@@ -83,6 +85,7 @@ static void put_head(igt__buf *out, unsigned width, unsigned height) {
 bool rest_preview_jpeg(const uint8_t *samples, unsigned width, unsigned height, igt__buf *out) {
   writer w = {out, 0, 0};
   int last = 0;
+
   put_head(out, width * 8, height * 8);
   for (unsigned i = 0; i < width * height; i++) {
     int mean = samples[i] - 128;

@@ -49,6 +49,7 @@ static size_t type_index(const char *study_type) {
 
 void rest_project_types(rest_call *call) {
   igt__json *list = igt__json_new_array();
+
   for (size_t i = 0; i < TYPES; i++)
     igt__json_push(list, igt__json_new_str(types[i].name));
   rest_respond(call, 200, list);
@@ -64,6 +65,7 @@ static const char *id_or_new(const char *id, char uuid[37]) {
 
 static void set_or(igt__json *out, const igt__json *body, const char *key, const char *otherwise) {
   const char *said = igt__json_get_str(body, key);
+
   igt__json_set_str(out, key, said ? said : otherwise);
 }
 
@@ -72,6 +74,7 @@ igt__json *rest_project_new(const igt__json *body, const char *id) {
   const char *type = igt__json_get_str(body, "projectTypeName");
   const char *study_type = rest_study_type_of(type ? type : "IGT");
   const igt__json *continents = igt__json_get(body, "continents");
+
   id = id_or_new(id, uuid);
   igt__json *out = id && study_type ? igt__json_new_object() : NULL;
   if (!out)
@@ -94,6 +97,7 @@ void rest_projects_get(rest_call *call) {
 void rest_projects_post(rest_call *call) {
   const char *name = igt__json_get_str(call->json, "name");
   const char *type = igt__json_get_str(call->json, "projectTypeName");
+
   if (!name || !*name) {
     rest_fail(call, 400, "name is required");
     return;
@@ -120,6 +124,7 @@ typedef struct children {
 
 static bool add_study(void *payload, const char *id, const char *doc, size_t n) {
   igt__json *study = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "a study", &study, NULL) == IGT_OK)
     igt__json_push(payload, study);
@@ -128,6 +133,7 @@ static bool add_study(void *payload, const char *id, const char *doc, size_t n) 
 
 static void add_studies(sbx_store *store, igt__json *institute) {
   igt__json *list = igt__json_new_array();
+
   sbx_doc_each(store, "study", igt__json_get_str(institute, "id"), add_study, list);
   igt__json_set(institute, "studies", list);
 }
@@ -135,6 +141,7 @@ static void add_studies(sbx_store *store, igt__json *institute) {
 static bool add_institute(void *payload, const char *id, const char *doc, size_t n) {
   children *c = payload;
   igt__json *institute = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "an institute", &institute, NULL) != IGT_OK)
     return true;
@@ -146,6 +153,7 @@ static bool add_institute(void *payload, const char *id, const char *doc, size_t
 
 void rest_project_get(rest_call *call) {
   igt__json *project = rest_find(call, "project", call->args[0], "Project");
+
   if (!project)
     return;
   if (rest_query_bool(call, "includeChildRelations", false)) {
@@ -158,6 +166,7 @@ void rest_project_get(rest_call *call) {
 
 void rest_project_delete(rest_call *call) {
   igt__json *project = rest_find(call, "project", call->args[0], "Project");
+
   if (!project)
     return;
   if (rest_drop_project(call->server, project))
@@ -173,6 +182,7 @@ igt__json *rest_institute_new(const igt__json *project, const igt__json *body, c
   char uuid[37], prefix[192];
   const char *parent = igt__json_get_str(project, "id");
   const char *study_type = igt__json_get_str(project, "studyType");
+
   id = id_or_new(id, uuid);
   igt__json *out = id && parent ? igt__json_new_object() : NULL;
   if (!out)
@@ -201,6 +211,7 @@ void rest_institutes_get(rest_call *call) {
 void rest_institutes_post(rest_call *call) {
   const char *name = igt__json_get_str(call->json, "name");
   igt__json *project = rest_find(call, "project", call->args[0], "Project"), *institute = NULL;
+
   if (!project)
     return;
   if (!name || !*name) {
@@ -219,6 +230,7 @@ out:
 
 void rest_institute_get(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute");
+
   if (!institute)
     return;
   if (rest_query_bool(call, "includeChildRelations", false))
@@ -228,6 +240,7 @@ void rest_institute_get(rest_call *call) {
 
 void rest_institute_delete(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[1], "Institute");
+
   if (!institute)
     return;
   if (!igt__str_eq(igt__json_get_str(institute, "parentId"), call->args[0])) {

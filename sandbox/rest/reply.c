@@ -21,6 +21,7 @@
 void rest_fail(rest_call *call, int status, const char *fmt, ...) {
   char text[512];
   va_list args;
+
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
@@ -40,6 +41,7 @@ static igt__json *masked(const rest_call *call, int status, igt__json *value) {
 
 void rest_respond(rest_call *call, int status, igt__json *value) {
   igt__buf text;
+
   value = masked(call, status, value);
   igt__buf_init(&text, INT_MAX);
   if (value && igt__json_write(&text, value, IGT__JSON_COMPACT) && igt__buf_putc(&text, '\n'))
@@ -59,6 +61,7 @@ void rest_respond_empty(rest_call *call, int status) {
 /* A mask needs the parsed value. */
 static void response_parsed(rest_call *call, int status, igt__buf *text) {
   igt__json *value = NULL;
+
   if (igt__json_parse(text->data, text->len, "the response", &value, NULL) != IGT_OK)
     value = NULL;
   igt__buf_finish(text);
@@ -69,6 +72,7 @@ static void response_parsed(rest_call *call, int status, igt__buf *text) {
 static bool may_compress(const rest_call *call) {
   const char *accepted = sbx_header(call->req, "Accept-Encoding");
   const char *gzip = accepted ? strstr(accepted, "gzip") : NULL;
+
   return gzip && (strncmp(gzip, "gzip;q=0", 8) != 0 || gzip[8] == '.');
 }
 
@@ -90,6 +94,7 @@ typedef struct text_stream {
 static int64_t text_next(void *payload, char *out, size_t cap) {
   text_stream *s = payload;
   size_t n = s->n - s->sent < cap ? s->n - s->sent : cap;
+
   memcpy(out, s->data + s->sent, n);
   s->sent += n;
   return (int64_t)n;
@@ -97,12 +102,14 @@ static int64_t text_next(void *payload, char *out, size_t cap) {
 
 static void text_release(void *payload) {
   text_stream *s = payload;
+
   igt__free(s->data);
   igt__free(s);
 }
 
 static void respond_compressed(rest_call *call, int status, char *data, size_t n) {
   text_stream *s = igt__malloc(sizeof *s);
+
   if (!s) {
     igt__free(data);
     rest_fail(call, 500, "out of memory");
@@ -143,6 +150,7 @@ typedef struct doc_stream {
 
 static void doc_mask(doc_stream *s, const igt__json *value) {
   igt__json *out = rest_mask_apply(s->mask, value);
+
   igt__buf_clear(&s->masked);
   igt__json_write(&s->masked, out, IGT__JSON_COMPACT);
   igt__json_free(out);
@@ -152,6 +160,7 @@ static void doc_mask(doc_stream *s, const igt__json *value) {
 
 static bool doc_wanted(doc_stream *s) {
   igt__json *value = NULL;
+
   if (!s->keep && !s->mask)
     return true;
   bool wanted = igt__json_parse(s->doc, s->n, "a document", &value, NULL) == IGT_OK &&
@@ -164,6 +173,7 @@ static bool doc_wanted(doc_stream *s) {
 
 static bool doc_advance(doc_stream *s) {
   const char *id;
+
   while (sbx_cursor_next(s->cursor, &id, &s->doc, &s->n)) {
     if (doc_wanted(s))
       return true;
@@ -193,6 +203,7 @@ static char doc_punctuation(doc_stream *s) {
 static int64_t doc_next(void *payload, char *out, size_t cap) {
   doc_stream *s = payload;
   size_t used = 0;
+
   while (used < cap && s->at != LIST_END) {
     char c = doc_punctuation(s);
     if (c) {
@@ -209,6 +220,7 @@ static int64_t doc_next(void *payload, char *out, size_t cap) {
 
 static void doc_release(void *payload) {
   doc_stream *s = payload;
+
   sbx_cursor_free(s->cursor);
   if (s->release)
     s->release(s->payload);
@@ -220,6 +232,7 @@ static void doc_release(void *payload) {
 /* A list that ends within the first piece is sent as it is. */
 static void respond_compressed_docs(rest_call *call, doc_stream *s) {
   char *head = igt__malloc(COMPRESS_FROM);
+
   if (!head) {
     doc_release(s);
     rest_fail(call, 500, "out of memory");
@@ -240,6 +253,7 @@ void rest_respond_docs(rest_call *call, const char *kind, const char *parent,
                        void (*release)(void *payload), void *payload) {
   doc_stream *s = igt__calloc(1, sizeof *s);
   sbx_cursor *cursor = sbx_doc_cursor(call->server->store, kind, parent);
+
   if (!s || !cursor) {
     sbx_cursor_free(cursor);
     igt__free(s);

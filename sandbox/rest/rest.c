@@ -30,6 +30,7 @@ static bool has_body(const sbx_request *req) {
 
 static bool rights_check(rest_call *call) {
   unsigned missing = call->route->rights & ~call->who.rights;
+
   if (missing == 0)
     return true;
   const char *what = missing & REST_MANAGE     ? "manage projects and users"
@@ -42,6 +43,7 @@ static bool rights_check(rest_call *call) {
 
 static void begin(void *server, sbx_request *req) {
   rest_call *call = igt__calloc(1, sizeof *call);
+
   req->state = call;
   if (!call)
     return; /* end responds */
@@ -66,6 +68,7 @@ static void begin(void *server, sbx_request *req) {
 
 static bool body(void *server, sbx_request *req, const char *data, size_t n) {
   rest_call *call = req->state;
+
   (void)server;
   if (!call)
     return false;
@@ -81,6 +84,7 @@ static bool body_parse(rest_call *call) {
   igt_error err = IGT_ERROR_INIT;
   char why[256];
   const char *model = call->route->model;
+
   if (!model)
     return true;
   if (call->body.len == 0) {
@@ -101,6 +105,7 @@ static bool body_parse(rest_call *call) {
 static bool mask_read(rest_call *call) {
   const char *text = sbx_header(call->req, "X-Fields");
   char why[128];
+
   if (!text || !*text || strcmp(call->req->method, "DELETE") == 0)
     return true;
   call->mask = rest_mask_parse(text, why, sizeof why);
@@ -111,6 +116,7 @@ static bool mask_read(rest_call *call) {
 
 static void end(void *server, sbx_request *req) {
   rest_call *call = req->state;
+
   (void)server;
   if (!call)
     sbx_respond(req, 500, NULL, NULL, 0);
@@ -120,6 +126,7 @@ static void end(void *server, sbx_request *req) {
 
 static void done(void *server, sbx_request *req) {
   rest_call *call = req->state;
+
   (void)server;
   if (!call)
     return;

@@ -173,6 +173,7 @@ static const rest_route routes[] = {
 static const char *segment_decode(rest_call *call, const char *s, size_t n) {
   igt__buf buf;
   const char *out = NULL;
+
   igt__buf_init(&buf, n + 1);
   if (igt__uri_decode(&buf, s, n, false) && !memchr(buf.data, '\0', buf.len) &&
       igt__utf8_valid(buf.data, buf.len))
@@ -193,6 +194,7 @@ typedef struct segments {
 /* False: no route can match this path. */
 static bool segments_read(rest_call *call, segments *out) {
   const char *path = call->req->path;
+
   out->count = 0;
   while (*path == '/') {
     size_t n = strcspn(++path, "/");
@@ -206,6 +208,7 @@ static bool segments_read(rest_call *call, segments *out) {
 
 static bool path_matches(rest_call *call, const char *pattern, const segments *path) {
   size_t args = 0, i = 0;
+
   for (; *pattern == '/' && i < path->count; i++) {
     size_t n = strcspn(++pattern, "/");
     const char *text = path->text[i];
@@ -226,6 +229,7 @@ static bool path_matches(rest_call *call, const char *pattern, const segments *p
 const rest_route *rest_route_find(rest_call *call) {
   segments path;
   bool path_known = false, readable = segments_read(call, &path);
+
   for (size_t i = 0; readable && i < sizeof routes / sizeof routes[0]; i++) {
     if (!path_matches(call, routes[i].path, &path))
       continue;

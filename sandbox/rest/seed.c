@@ -34,6 +34,7 @@ typedef struct seed {
 static bool each(seed *s, const igt__json *object, const char *key,
                  bool (*fn)(seed *s, const igt__json *element, void *payload), void *payload) {
   const igt__json *list = igt__json_get(object, key);
+
   if (igt__json_typeof(list) == IGT__JSON_NULL)
     return true;
   if (igt__json_typeof(list) != IGT__JSON_ARRAY) {
@@ -55,6 +56,7 @@ static void merge_raw(igt__json *doc, const igt__json *spec) {
   const igt__json *raw = igt__json_get(spec, "raw"), *remove = igt__json_get(spec, "raw_remove");
   const char *key;
   igt__json *value;
+
   for (size_t i = 0; igt__json_member(raw, i, &key, &value); i++)
     igt__json_set(doc, key, igt__json_copy(value));
   for (size_t i = 0; i < igt__json_count(remove); i++) {
@@ -69,6 +71,7 @@ static void merge_raw(igt__json *doc, const igt__json *spec) {
 static bool store(seed *s, const char *kind, const char *id, const char *parent, igt__json *doc,
                   const igt__json *spec) {
   const char *prefix = igt__json_get_str(igt__json_get(spec, "raw"), "s3Prefix");
+
   merge_raw(doc, spec);
   return sbx_doc_put(s->server->store, kind, id, parent, doc) &&
          (!prefix || !*prefix || rest_prefix_remember(s->server, prefix));
@@ -92,6 +95,7 @@ static bool add_user(seed *s, const igt__json *spec, void *payload) {
   const char *password = igt__json_get_str(spec, "password");
   igt__json *roles = igt__json_copy(igt__json_get(spec, "roles"));
   bool ok = false;
+
   (void)payload;
   if (!igt__json_has(spec, "roles")) {
     igt__json_free(roles);
@@ -113,6 +117,7 @@ static bool add_user(seed *s, const igt__json *spec, void *payload) {
 static bool key_write(seed *s, const char *path, const igt__buf *pem) {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && igt__fd_write(fd, pem->data, pem->len);
+
   if (!ok)
     igt__fail_errno(&s->err, errno, "the key file %s cannot be written", path);
   if (fd >= 0 && close(fd) != 0)
@@ -142,6 +147,7 @@ static bool add_service(seed *s, const igt__json *spec, void *payload) {
   const char *key_file = igt__json_get_str(spec, "key_file");
   const char *organization = igt__json_get_str(spec, "organization");
   igt__buf pem, path, existing;
+
   (void)payload;
   id = id ? id : "service@igtcloud-sandbox";
   igt__buf_init(&pem, 16 * 1024);
@@ -177,6 +183,7 @@ typedef struct file_place {
 
 static bool add_file(seed *s, const igt__json *spec, void *payload) {
   const file_place *place = payload;
+
   return rest_seed_file(s->server, place->owner, place->study, place->prefix, spec, &s->err);
 }
 
@@ -185,6 +192,7 @@ static igt__json *study_body(const igt__json *spec, const igt__json *institute) 
   static const char *const ours[] = {"class", "type", "id", "files", "raw", "raw_remove"};
   const char *type = igt__json_get_str(spec, "class");
   igt__json *body = igt__json_copy(spec);
+
   if (!type)
     type = igt__json_get_str(spec, "type");
   type = type ? rest_study_type_of(type) : igt__json_get_str(institute, "studyType");
@@ -204,6 +212,7 @@ static bool study_store(seed *s, const igt__json *institute, const igt__json *sp
   bool ok = id && store(s, "study", id, institute_id, study, spec);
   const char *prefix = igt__json_get_str(study, "s3Prefix");
   file_place place = {id, prefix ? prefix : "", true};
+
   ok = ok && each(s, spec, "files", add_file, &place);
   igt__free(id);
   igt__json_free(study);
@@ -215,6 +224,7 @@ static bool add_study(seed *s, const igt__json *spec, void *payload) {
   char why[256];
   igt__json *body = study_body(spec, institute);
   bool ok = rest_model_check("RootStudy", body, why, sizeof why);
+
   if (!ok)
     igt__fail(&s->err, IGT_E_INVALID, "invalid study: %s", why);
   ok = ok && study_store(s, institute, spec, body);
@@ -234,6 +244,7 @@ static void bulk_date(uint64_t n, char *out, size_t cap) {
 static igt__json *bulk_body(const char *type, uint64_t n) {
   char name[40], date[40];
   igt__json *body = igt__json_new_object();
+
   snprintf(name, sizeof name, "study-%06llu", (unsigned long long)n);
   bulk_date(n, date, sizeof date);
   igt__json_set_str(body, "studyType", type);
@@ -261,6 +272,7 @@ static bool bulk_study(seed *s, const igt__json *institute, uint64_t n, const ig
   const char *prefix = igt__json_get_str(study, "s3Prefix");
   bool ok = study &&
             sbx_doc_put(s->server->store, "study", id, igt__json_get_str(institute, "id"), study);
+
   for (int64_t f = 0; ok && f < files; f++) {
     char path[40];
     snprintf(path, sizeof path, "file-%06lld.bin", (long long)f);
@@ -275,6 +287,7 @@ static bool generate(seed *s, const igt__json *institute, const igt__json *spec)
   int64_t studies = igt__json_int(igt__json_get(spec, "studies"));
   int64_t files = igt__json_int(igt__json_get(spec, "files"));
   int64_t size = igt__json_int(igt__json_get(spec, "size"));
+
   if (studies < 0 || files < 0 || size < 0) {
     igt__fail(&s->err, IGT_E_INVALID, "generate: studies, files and size must not be negative");
     return false;
@@ -293,6 +306,7 @@ static bool add_institute(seed *s, const igt__json *spec, void *payload) {
   igt__json *institute = rest_institute_new(project, spec, igt__json_get_str(spec, "id"));
   char *id = igt__strdup(igt__json_get_str(institute, "id"));
   bool ok = id && store(s, "institute", id, igt__json_get_str(project, "id"), institute, spec);
+
   ok = ok && each(s, spec, "studies", add_study, institute) &&
        (!bulk || generate(s, institute, bulk));
   igt__free(id);
@@ -306,6 +320,7 @@ static bool add_project(seed *s, const igt__json *spec, void *payload) {
   char *id = igt__strdup(igt__json_get_str(project, "id"));
   igt__json *bulk_institute = NULL;
   bool ok = id && store(s, "project", id, NULL, project, spec);
+
   (void)payload;
   if (!project)
     igt__fail(&s->err, IGT_E_INVALID, "a project has an unknown projectTypeName");
@@ -326,6 +341,7 @@ static bool add_project(seed *s, const igt__json *spec, void *payload) {
 
 static bool add_canned(seed *s, const igt__json *spec, void *payload) {
   char why[256];
+
   (void)payload;
   if (rest_model_check("Canned", spec, why, sizeof why))
     return rest_canned_add(s->server, spec);
@@ -338,6 +354,7 @@ static bool add_canned(seed *s, const igt__json *spec, void *payload) {
 static bool add_application(seed *s, const igt__json *spec, void *payload) {
   char why[256], id[24];
   int64_t number;
+
   (void)payload;
   if (!rest_model_check("ApplicationRequest", spec, why, sizeof why)) {
     igt__fail(&s->err, IGT_E_INVALID, "invalid application: %s", why);
@@ -354,6 +371,7 @@ static bool add_application(seed *s, const igt__json *spec, void *payload) {
 static bool add_site(seed *s, const igt__json *spec, void *payload) {
   const char *name = igt__json_str(spec);
   char id[24];
+
   (void)payload;
   if (!name) {
     igt__fail(&s->err, IGT_E_INVALID, "a site must be a name");
@@ -386,6 +404,7 @@ static igt__json *seed_read(const char *name, igt_error *err) {
   igt__json *root = NULL;
   char *text = NULL;
   size_t n = 0;
+
   if (strcmp(name, "demo") == 0)
     igt__json_parse(rest_seed_demo, strlen(rest_seed_demo), "the demo seed", &root, err);
   else if (igt__file_read(name, MAX_SEED, &text, &n, err) == IGT_OK)
@@ -399,6 +418,7 @@ bool sbx_seed(sbx_server *server, const char *name, char *error, size_t error_ca
   igt__json *root = NULL;
   char *before = sbx_kv_get(server->store, "seed", "done");
   bool ok = before != NULL;
+
   igt__free(before);
   if (ok)
     return true;

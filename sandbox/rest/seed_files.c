@@ -33,6 +33,7 @@ static writer writer_begin(sbx_server *server, bool checksum) {
               0,
               0,
               false};
+
   w.ok = w.in && w.md5 && (w.crc64 || !checksum);
   return w;
 }
@@ -53,6 +54,7 @@ static void writer_add(writer *w, const void *data, size_t n) {
 
 static bool add_checksum(writer *w, sbx_object *object) {
   unsigned char crc[IGT__DIGEST_MAX];
+
   if (!w->crc64)
     return true;
   igt__digest_final(w->crc64, crc);
@@ -65,6 +67,7 @@ static bool writer_end(writer *w, sbx_server *server, const char *key) {
                        .size = w->size,
                        .modified = igt__wall_seconds() - w->age,
                        .sse = "AES256"};
+
   if (w->ok) {
     igt__digest_final(w->md5, digest);
     igt__hex(digest, igt__digest_size(IGT__MD5), object.etag);
@@ -81,6 +84,7 @@ static bool writer_end(writer *w, sbx_server *server, const char *key) {
 
 bool rest_object_put(sbx_server *server, const char *key, const void *data, size_t n) {
   writer w = writer_begin(server, true);
+
   writer_add(&w, data, n);
   return writer_end(&w, server, key);
 }
@@ -90,6 +94,7 @@ bool rest_object_put(sbx_server *server, const char *key, const void *data, size
 /* FNV-1a, so that each key gets its own bytes, the same in each run. */
 static uint64_t key_hash(const char *key) {
   uint64_t h = 0xcbf29ce484222325u;
+
   for (; *key; key++)
     h = (h ^ (unsigned char)*key) * 0x100000001b3u;
   return h;
@@ -98,6 +103,7 @@ static uint64_t key_hash(const char *key) {
 /* xorshift64*: incompressible, and faster than the disk. */
 static void add_noise(writer *w, uint64_t state, uint64_t size) {
   uint64_t words[BLOCK / 8];
+
   state |= 1;
   while (size > 0 && w->ok) {
     size_t n = size < sizeof words ? (size_t)size : sizeof words;
@@ -116,6 +122,7 @@ static void add_fill(writer *w, const char *fill, uint64_t size) {
   size_t len = strlen(fill);
   char block[BLOCK];
   size_t whole = len < sizeof block ? sizeof block / len * len : 0;
+
   for (size_t at = 0; at < whole; at += len)
     memcpy(block + at, fill, len);
   while (size > 0 && w->ok) {
@@ -131,6 +138,7 @@ static void add_fill(writer *w, const char *fill, uint64_t size) {
 static bool add_spec(writer *w, const igt__json *spec, const char *key) {
   const igt__json *text = igt__json_get(spec, "text"), *size = igt__json_get(spec, "size");
   const char *base64 = igt__json_get_str(spec, "base64"), *fill = igt__json_get_str(spec, "fill");
+
   if (igt__json_typeof(text) == IGT__JSON_STRING) {
     writer_add(w, igt__json_str(text), igt__json_str_len(text));
   } else if (base64) {
@@ -166,12 +174,14 @@ static bool category_find(const char *name, rest_category *out) {
 /* true unless the spec says false */
 static bool unless_false(const igt__json *spec, const char *key) {
   const igt__json *v = igt__json_get(spec, key);
+
   return igt__json_typeof(v) != IGT__JSON_BOOL || igt__json_bool(v);
 }
 
 static bool file_row(sbx_server *server, const char *owner, const char *key, uint64_t size,
                      const igt__json *spec) {
   const igt__json *raw = igt__json_get(spec, "raw");
+
   return sbx_file_put(server->store, owner, key, (int64_t)size, unless_false(spec, "completed")) &&
          (!raw || sbx_doc_put(server->store, "file-raw", key, owner, raw));
 }
@@ -182,6 +192,7 @@ bool rest_seed_file(sbx_server *server, const char *owner, bool study, const cha
   rest_category category = REST_FILES;
   igt__buf key;
   bool ok = false;
+
   if (!path || !*path || !category_find(igt__json_get_str(spec, "category"), &category)) {
     igt__fail(err, IGT_E_INVALID,
               "a file needs a path, and a category of files, dicom, annotations or pathis");
@@ -219,6 +230,7 @@ bool rest_seed_bulk_file(sbx_server *server, const char *owner, const char *pref
   int64_t size = igt__json_int(igt__json_get(spec, "size"));
   bool ok = true;
   char key[1100];
+
   snprintf(key, sizeof key, "%s%s%s", prefix, rest_category_folders[REST_FILES], path);
   if (unless_false(spec, "object")) {
     writer w = writer_begin(server, unless_false(spec, "checksum"));

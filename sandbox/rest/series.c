@@ -26,6 +26,7 @@
 /* The path's series, if it belongs to the path's institute; NULL: responded. */
 static igt__json *series_of_path(rest_call *call) {
   igt__json *series = rest_find(call, "series", call->args[1], "Series");
+
   if (!series || igt__str_eq(igt__json_get_str(series, "hospitalId"), call->args[0]))
     return series;
   rest_fail(call, 404, "Series %.100s does not exist in this institute", call->args[1]);
@@ -35,6 +36,7 @@ static igt__json *series_of_path(rest_call *call) {
 
 void rest_series_get(rest_call *call) {
   igt__json *series = series_of_path(call);
+
   if (series)
     rest_respond(call, 200, series);
 }
@@ -43,6 +45,7 @@ void rest_series_get(rest_call *call) {
 
 void rest_study_series_get(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
+
   if (study)
     rest_respond_filtered(call, "series", call->args[1], "Series");
   igt__json_free(study);
@@ -53,6 +56,7 @@ void rest_series_complete(igt__json *series, const igt__json *study, const char 
   const char *study_id = igt__json_get_str(study, "studyDatabaseId");
   const char *institute = igt__json_get_str(study, "instituteId");
   char now[40], url[400];
+
   rest_now(now);
   igt__json_set_str(series, "seriesDatabaseId", id);
   if (!igt__json_get_str(series, "createdOn"))
@@ -75,6 +79,7 @@ void rest_series_complete(igt__json *series, const igt__json *study, const char 
 static igt__json *series_body(const rest_call *call, const igt__json *old) {
   static const char *const server[] = {"createdOn", "createdBy", "s3Prefix"};
   igt__json *series = igt__json_copy(call->json);
+
   for (size_t i = 0; i < sizeof server / sizeof server[0]; i++) {
     const char *known = igt__json_get_str(old, server[i]);
     if (known)
@@ -87,6 +92,7 @@ static igt__json *series_body(const rest_call *call, const igt__json *old) {
 
 void rest_study_series_put(rest_call *call) {
   igt__json *study = rest_study_of_path(call), *series, *old;
+
   if (!study)
     return;
   old = sbx_doc_get(call->server->store, "series", call->args[2]);
@@ -108,6 +114,7 @@ out:
 void rest_study_series_delete(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
   igt__json *series = study ? rest_find(call, "series", call->args[2], "Series") : NULL;
+
   if (series && !igt__str_eq(igt__json_get_str(series, "studyDatabaseId"), call->args[1])) {
     rest_fail(call, 404, "Series %.100s does not exist in this study", call->args[2]);
   } else if (series) {
@@ -121,6 +128,7 @@ void rest_study_series_delete(rest_call *call) {
 /* The action of a project with series: creates the series of the DICOM files in the study. */
 void rest_study_action(rest_call *call) {
   igt__json *study = rest_study_of_path(call), *institute;
+
   if (!study)
     return;
   institute = rest_find(call, "institute", call->args[0], "Institute");
@@ -144,6 +152,7 @@ static unsigned side_of(unsigned pixels, unsigned longest) {
   unsigned side = longest <= REST_PREVIEW_SIDE
                       ? pixels
                       : (unsigned)((uint64_t)pixels * REST_PREVIEW_SIDE / longest);
+
   return side > 0 ? side : 1;
 }
 
@@ -151,6 +160,7 @@ static unsigned side_of(unsigned pixels, unsigned longest) {
 static void picture_of(const rest_dicom_image *image, picture *out) {
   unsigned low = 65535, high = 0;
   unsigned longest = image->rows > image->columns ? image->rows : image->columns;
+
   out->width = side_of(image->columns, longest);
   out->height = side_of(image->rows, longest);
   for (unsigned pass = 0; pass < 2; pass++) {
@@ -169,6 +179,7 @@ static void picture_of(const rest_dicom_image *image, picture *out) {
  * each series. */
 static void picture_without(const char *id, picture *out) {
   unsigned char sum[IGT__DIGEST_MAX];
+
   igt__digest_of(IGT__SHA256, id, strlen(id), sum);
   out->width = out->height = 16;
   for (unsigned i = 0; i < 256; i++)
@@ -188,6 +199,7 @@ static bool read_picture(picture_search *search, const unsigned char *data, size
   rest_dicom_image image;
   rest_dicom head;
   const char *why;
+
   if (rest_dicom_read(data, n, &head) || !igt__str_eq(head.series_uid, search->series_uid))
     return false;
   if (!whole) {
@@ -210,6 +222,7 @@ static bool look(void *payload, const sbx_object *object) {
   unsigned char *data = NULL;
   bool whole = object->size <= MAX_PICTURE;
   size_t size = whole ? (size_t)object->size : PICTURE_HEAD;
+
   if (object->size == 0)
     return true;
   int fd = sbx_object_open(search->call->server->store, SBX_BUCKET, object->key, &now);
@@ -231,6 +244,7 @@ static bool picture_find(rest_call *call, const igt__json *series, picture *out)
   const char *prefix = igt__json_get_str(study, "s3Prefix");
   picture_search search = {call, igt__json_get_str(series, "instanceUid"), out, false, NULL, false};
   igt__buf folder;
+
   igt__buf_init(&folder, 4096);
   igt__buf_printf(&folder, "%s%s", prefix ? prefix : "", rest_category_folders[REST_DICOM]);
   if (prefix && *prefix && search.series_uid)
@@ -252,6 +266,7 @@ void rest_series_preview(rest_call *call) {
   const char *name = url ? strrchr(url, '/') : NULL;
   picture grey;
   igt__buf jpeg;
+
   if (!series)
     return;
   igt__buf_init(&jpeg, INT_MAX);

@@ -43,6 +43,7 @@ static bool secret_get(sbx_server *server, char *out) {
 
 static bool sign(sbx_server *server, const char *text, size_t n, unsigned char mac[32]) {
   char secret[SECRET_CHARS + 1];
+
   if (!secret_get(server, secret))
     return false;
   igt__hmac_sha256(secret, SECRET_CHARS, text, n, mac);
@@ -55,6 +56,7 @@ static igt__json *claims_new(sbx_server *server, const char *sub, const char *ui
   char token[33];
   int64_t now = igt__wall_seconds();
   igt__json *claims = igt__json_new_object();
+
   igt__json_set_str(claims, "iss", ISSUER);
   igt__json_set_str(claims, "sub", sub);
   igt__json_set_str(claims, "uid", uid);
@@ -75,6 +77,7 @@ static bool token_write(sbx_server *server, const igt__json *claims, igt__buf *h
   static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
   unsigned char mac[32];
   igt__buf text;
+
   igt__buf_init(&text, IGT__MAX_TOKEN);
   bool ok = igt__json_write(&text, claims, IGT__JSON_COMPACT) &&
             igt__base64url_encode(head, header, sizeof header - 1) && igt__buf_putc(head, '.') &&
@@ -91,6 +94,7 @@ static bool session_put(sbx_server *server, const char *session, const char *sub
                         const char *csrf, int64_t expires) {
   igt__json *row = igt__json_new_object();
   igt__buf text;
+
   igt__buf_init(&text, 64 * 1024);
   igt__json_set_str(row, "sub", sub);
   igt__json_set_bool(row, "service", is_service);
@@ -105,6 +109,7 @@ static bool session_put(sbx_server *server, const char *session, const char *sub
 static igt__json *session_get(sbx_server *server, const char *session, int64_t *expires) {
   igt__json *row = NULL;
   char *text = session ? sbx_kv_get_until(server->store, "session", session, expires) : NULL;
+
   if (text && igt__json_parse(text, strlen(text), "a session", &row, NULL) != IGT_OK)
     row = NULL;
   igt__free(text);
@@ -121,6 +126,7 @@ bool rest_session_end(sbx_server *server, const char *session) {
  * neither Max-Age nor Secure is the last one. */
 static void cookies_add(rest_call *call, const igt__buf *head, const igt__buf *tail) {
   igt__buf line;
+
   igt__buf_init(&line, 2 * IGT__MAX_TOKEN);
   igt__buf_printf(&line, "jwt_header_payload=%s; Max-Age=%d; Secure; Path=/", head->data,
                   call->server->token_lifetime);
@@ -133,11 +139,13 @@ static void cookies_add(rest_call *call, const igt__buf *head, const igt__buf *t
 
 static const char *account_uid(const igt__json *account, bool is_service) {
   const char *uid = igt__json_get_str(account, is_service ? "id" : "userUUID");
+
   return uid ? uid : "";
 }
 
 static void session_reply(rest_call *call, const char *sub, const char *csrf) {
   igt__json *response = igt__json_new_object();
+
   igt__json_set_str(response, "CSRFToken", csrf);
   igt__json_set_str(response, "sub", sub);
   igt__json_set(response, "S3Credentials", igt__json_new_array());
@@ -152,6 +160,7 @@ void rest_session_response(rest_call *call, const char *sub, bool is_service, co
   igt__json *account = sbx_doc_get(call->server->store, is_service ? "service" : "user", sub);
   const char *csrf = old ? igt__json_get_str(old, "csrf") : fresh;
   igt__buf head, tail;
+
   igt__buf_init(&head, IGT__MAX_TOKEN);
   igt__buf_init(&tail, IGT__MAX_TOKEN);
   bool ok = account && igt__random_token(id, SESSION_CHARS) && igt__random_token(fresh, CSRF_CHARS);
@@ -189,6 +198,7 @@ static bool jws_split(const char *token, const char **dot1, const char **dot2) {
 static igt__json *json_part(const char *s, size_t n) {
   igt__json *value = NULL;
   igt__buf text;
+
   igt__buf_init(&text, IGT__MAX_TOKEN);
   if (!igt__base64url_decode(&text, s, n) ||
       igt__json_parse(text.data, text.len, "the token", &value, NULL) != IGT_OK)
@@ -202,6 +212,7 @@ static igt__json *token_claims(sbx_server *server, const char *token) {
   const char *dot1, *dot2;
   unsigned char mac[32];
   igt__buf sig;
+
   if (!jws_split(token, &dot1, &dot2) || !sign(server, token, (size_t)(dot2 - token), mac))
     return NULL;
   igt__buf_init(&sig, 1024);
@@ -214,6 +225,7 @@ static igt__json *token_claims(sbx_server *server, const char *token) {
 /* csrf: the session's. */
 static bool csrf_check(rest_call *call, const char *csrf) {
   const char *said = sbx_header(call->req, "X-CSRF-TOKEN");
+
   if (!said && call->route->flags & REST_NO_CSRF)
     return true;
   if (!said) {
@@ -228,6 +240,7 @@ static bool csrf_check(rest_call *call, const char *csrf) {
 
 static bool who_fill(rest_call *call, const igt__json *claims, const igt__json *session) {
   rest_identity *who = &call->who;
+
   who->is_service = igt__json_bool(igt__json_get(session, "service"));
   who->sub = rest_keep(call, igt__json_get_str(session, "sub"));
   who->session = rest_keep(call, igt__json_get_str(claims, "sid"));
@@ -251,6 +264,7 @@ static bool who_fill(rest_call *call, const igt__json *claims, const igt__json *
 
 igt__json *rest_account(rest_call *call) {
   rest_identity *who = &call->who;
+
   if (!who->account && who->sub)
     who->account = sbx_doc_get(call->server->store, who->is_service ? "service" : "user", who->sub);
   return who->account;
@@ -272,6 +286,7 @@ static void remember(rest_call *call, const char *token, const char *csrf, int64
                                                                                  : who->expires,
                       .is_service = who->is_service,
                       .rights = who->rights};
+
   if (copy(known.token, sizeof known.token, token) && copy(known.sub, sizeof known.sub, who->sub) &&
       copy(known.uid, sizeof known.uid, who->uid) && copy(known.csrf, sizeof known.csrf, csrf) &&
       copy(known.session, sizeof known.session, who->session))
@@ -282,6 +297,7 @@ static void remember(rest_call *call, const char *token, const char *csrf, int64
 /* False: not cached, or responded. */
 static bool recall(rest_call *call, const char *token, uint64_t people) {
   rest_known known;
+
   if (!rest_known_find(call->server->sessions, token, people, igt__wall_seconds(), &known))
     return false;
   if (csrf_check(call, known.csrf))
@@ -301,6 +317,7 @@ static bool verify(rest_call *call, const char *token, uint64_t people) {
   igt__json *claims = token_claims(call->server, token), *session = NULL;
   int64_t session_expires = 0;
   bool ok = false;
+
   if (!claims) {
     rest_fail(call, 401, "The token was not issued by this server");
   } else if (igt__json_int(igt__json_get(claims, "exp")) <= igt__wall_seconds()) {
@@ -322,6 +339,7 @@ static bool verify(rest_call *call, const char *token, uint64_t people) {
 bool rest_session_check(rest_call *call) {
   const char *token = sbx_header(call->req, "X-JWT");
   uint64_t people = sbx_store_people(call->server->store);
+
   if (!token) {
     rest_fail(call, 401, "The header X-JWT is missing: sign in first");
     return false;
@@ -357,6 +375,7 @@ static const char *claims_fault(const sbx_server *server, const igt__json *claim
   const char *iss = igt__json_get_str(claims, "iss"), *sub = igt__json_get_str(claims, "sub");
   const igt__json *exp = igt__json_get(claims, "exp"), *nbf = igt__json_get(claims, "nbf");
   int64_t now = igt__wall_seconds();
+
   if (!iss || !sub || strcmp(iss, sub) != 0)
     return "iss and sub must both be the service id";
   if (!audience_ok(server, igt__json_get(claims, "aud")))
@@ -378,6 +397,7 @@ static bool assertion_signed(sbx_server *server, const char *assertion, const ch
   igt__buf sig;
   bool ok = false;
   char *pem = sbx_kv_get(server->store, "service-key", service_id);
+
   igt__buf_init(&sig, 4096);
   if (pem && jws_split(assertion, &dot1, &dot2) &&
       igt__rsa_public(pem, strlen(pem), "the service's key", &key, NULL) == IGT_OK)
@@ -392,6 +412,7 @@ static bool assertion_signed(sbx_server *server, const char *assertion, const ch
 igt__json *rest_assertion_check(rest_call *call, const char *assertion) {
   const char *dot1 = NULL, *dot2 = NULL, *fault = "it is not a JWT";
   igt__json *header = NULL, *claims = NULL, *service = NULL;
+
   if (jws_split(assertion, &dot1, &dot2)) {
     header = json_part(assertion, (size_t)(dot1 - assertion));
     claims = json_part(dot1 + 1, (size_t)(dot2 - dot1 - 1));

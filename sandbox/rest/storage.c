@@ -34,6 +34,7 @@ static igt__json *credentials_json(const sbx_credentials *c) {
   char expires[40];
   igt_time t = {.seconds = c->expires, .has_offset = true};
   igt__json *out = igt__json_new_object();
+
   igt__time_format(&t, 'T', expires, sizeof expires);
   igt__json_set_str(out, "accessKey", c->access_key);
   igt__json_set_str(out, "secret", c->secret_key);
@@ -46,6 +47,7 @@ static void response_storage(rest_call *call, const char *prefix) {
   const char *region = sbx_query(call->req, "region", 0);
   sbx_credentials c = {0};
   igt__json *response, *config;
+
   if (region && strcmp(region, SBX_REGION) != 0) {
     rest_fail(call, 400, "region: %.40s is not available, only %s", region, SBX_REGION);
     return;
@@ -69,6 +71,7 @@ static void response_storage(rest_call *call, const char *prefix) {
 
 void rest_user_storage(rest_call *call) {
   char prefix[64];
+
   if (rest_user_prefix(call, prefix, sizeof prefix))
     response_storage(call, prefix);
 }
@@ -82,12 +85,14 @@ typedef struct listing {
 
 static bool add_file(void *payload, const sbx_object *object) {
   listing *l = payload;
+
   return igt__json_push(
       l->list, rest_file_json(object->key, object->key + strlen(l->prefix), (int64_t)object->size));
 }
 
 void rest_user_files_get(rest_call *call) {
   char prefix[64];
+
   if (!rest_user_prefix(call, prefix, sizeof prefix))
     return;
   listing l = {prefix, igt__json_new_array()};
@@ -99,6 +104,7 @@ static bool own_file(rest_call *call, const char *prefix, const char *key) {
   sbx_object object = {0};
   bool there =
       igt__str_starts(key, prefix) && sbx_object_get(call->server->store, SBX_BUCKET, key, &object);
+
   sbx_object_finish(&object);
   if (!there)
     rest_fail(call, 404, "File %.200s does not exist", key);
@@ -108,6 +114,7 @@ static bool own_file(rest_call *call, const char *prefix, const char *key) {
 void rest_user_files_delete(rest_call *call) {
   char prefix[64];
   const char *key;
+
   if (!rest_user_prefix(call, prefix, sizeof prefix))
     return;
   if (!sbx_query_has(call->req, "keys")) {
@@ -128,6 +135,7 @@ void rest_user_files_delete(rest_call *call) {
 void rest_user_training_delete(rest_call *call) {
   igt__json *user, *settings;
   char prefix[64], folder[80];
+
   if (!rest_user_prefix(call, prefix, sizeof prefix))
     return;
   user = igt__json_copy(rest_account(call));
@@ -143,6 +151,7 @@ void rest_user_training_delete(rest_call *call) {
 
 void rest_training_get(rest_call *call) {
   igt__json *list = igt__json_new_array();
+
   for (size_t i = 0; i < TRAINING; i++) {
     igt__json *application = igt__json_new_object();
     igt__json_set_str(application, "applicationId", training[i].id);
@@ -156,6 +165,7 @@ void rest_training_get(rest_call *call) {
 /* TRAINING: responded with a 404. */
 static size_t training_of_path(rest_call *call) {
   size_t i = 0;
+
   while (i < TRAINING && strcmp(training[i].id, call->args[0]) != 0)
     i++;
   if (i == TRAINING)
@@ -166,6 +176,7 @@ static size_t training_of_path(rest_call *call) {
 void rest_training_storage(rest_call *call) {
   size_t i = training_of_path(call);
   char prefix[64], folder[128];
+
   if (i == TRAINING || !rest_user_prefix(call, prefix, sizeof prefix))
     return;
   snprintf(folder, sizeof folder, "%straining/%s/", prefix, training[i].id);
@@ -176,6 +187,7 @@ void rest_training_storage(rest_call *call) {
 static void write_pdf(igt__buf *out, const char *line) {
   size_t at[6], begin;
   char text[160];
+
   snprintf(text, sizeof text, "BT /F1 18 Tf 72 720 Td (%.100s) Tj ET", line);
   igt__buf_puts(out, "%PDF-1.4\n");
   at[1] = out->len;
@@ -202,6 +214,7 @@ void rest_training_guide(rest_call *call) {
   size_t i = training_of_path(call);
   char line[100];
   igt__buf pdf;
+
   if (i == TRAINING)
     return;
   if (!training[i].has_guide) {

@@ -28,6 +28,7 @@ igt__json *rest_study_of_path(rest_call *call) {
 void rest_studies_get(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute");
   const char *type = rest_keep(call, igt__json_get_str(institute, "studyType"));
+
   igt__json_free(institute);
   if (institute)
     rest_respond_filtered(call, "study", call->args[0], type ? type : "");
@@ -39,6 +40,7 @@ static bool type_fits(rest_call *call, const igt__json *institute) {
   const char *type = igt__json_get_str(call->json, "studyType");
   const char *wanted = igt__json_get_str(institute, "studyType");
   const char *claimed = igt__json_get_str(call->json, "instituteId");
+
   if (!igt__str_eq(type, wanted)) {
     rest_fail(call, 400, "studyType is %.60s, but the studies of this institute are %.60s", type,
               wanted);
@@ -53,6 +55,7 @@ static bool type_fits(rest_call *call, const igt__json *institute) {
 
 void rest_studies_post(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute"), *study = NULL;
+
   if (!institute || !type_fits(call, institute))
     goto out;
   study = rest_study_new(call->server, institute, call->json, NULL, NULL, call->who.sub);
@@ -68,6 +71,7 @@ out:
 
 void rest_study_get(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
+
   if (study)
     rest_respond(call, 200, study);
 }
@@ -75,6 +79,7 @@ void rest_study_get(rest_call *call) {
 /* Replaces the study by a new one made from body, and responds with it. */
 static void replace(rest_call *call, const igt__json *old, const igt__json *body) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute"), *study = NULL;
+
   if (!institute || !type_fits(call, institute))
     goto out;
   study = rest_study_new(call->server, institute, body, call->args[1], old, call->who.sub);
@@ -92,6 +97,7 @@ out:
 
 void rest_study_put(rest_call *call) {
   igt__json *old = rest_study_of_path(call);
+
   if (old)
     replace(call, old, call->json);
   igt__json_free(old);
@@ -100,6 +106,7 @@ void rest_study_put(rest_call *call) {
 static void merge(igt__json *into, const igt__json *from) {
   const char *key;
   igt__json *value;
+
   for (size_t i = 0; igt__json_member(from, i, &key, &value); i++) {
     igt__json *there = igt__json_get(into, key);
     if (igt__json_typeof(value) == IGT__JSON_OBJECT && igt__json_typeof(there) == IGT__JSON_OBJECT)
@@ -111,6 +118,7 @@ static void merge(igt__json *into, const igt__json *from) {
 
 void rest_study_patch(rest_call *call) {
   igt__json *old = rest_study_of_path(call), *body;
+
   if (!old)
     return;
   body = igt__json_copy(old);
@@ -122,6 +130,7 @@ void rest_study_patch(rest_call *call) {
 
 void rest_study_delete(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
+
   if (!study)
     return;
   if (rest_drop_study(call->server, study))
@@ -136,6 +145,7 @@ void rest_study_delete(rest_call *call) {
 /* Stores the changed study and responds with it; takes ownership of it. */
 static void save(rest_call *call, igt__json *study) {
   char now[40];
+
   rest_now(now);
   igt__json_set_str(study, "lastUpdatedOn", now);
   igt__json_set_str(study, "lastUpdatedBy", call->who.sub);
@@ -149,6 +159,7 @@ static void save(rest_call *call, igt__json *study) {
 static void remember_state(rest_call *call) {
   const char *state = igt__json_get_str(call->json, "annotationState");
   char id[37], now[40];
+
   if (!state || !igt__uuid(id))
     return;
   igt__json *entry = igt__json_new_object();
@@ -165,6 +176,7 @@ static void remember_state(rest_call *call) {
 void rest_study_member_post(rest_call *call) {
   igt__json *study = rest_study_of_path(call), *value;
   const char *key;
+
   if (!study)
     return;
   if (!igt__json_member(call->json, 0, &key, &value)) {
@@ -182,6 +194,7 @@ void rest_study_record_state(rest_call *call) {
   const char *password = igt__json_get_str(call->json, "password");
   const char *state = igt__json_get_str(call->json, "electronicRecordState");
   igt__json *study = rest_study_of_path(call);
+
   if (!study)
     return;
   if (!user || !password || !state || !*state) {

@@ -22,6 +22,7 @@ typedef struct builder {
 
 static const char *text_of(const igt__json *object, const char *key) {
   const char *s = igt__json_get_str(object, key);
+
   return s && *s ? s : NULL;
 }
 
@@ -31,6 +32,7 @@ static void human_readable(const igt__json *body, const char *id, igt__buf *out)
   const igt__json *patient = igt__json_get(body, "patient");
   const char *first = text_of(patient, "patientName");
   const char *second = text_of(body, "studyId");
+
   if (!first)
     first = text_of(patient, "patientId");
   for (size_t i = 0; !first && i < sizeof own / sizeof own[0]; i++)
@@ -51,6 +53,7 @@ static bool patient_id(sbx_server *server, const char *institute, const igt__jso
   char *known = NULL;
   igt__buf key;
   bool ok = false;
+
   if (!name)
     name = text_of(patient, "patientName");
   igt__buf_init(&key, 64 * 1024);
@@ -69,6 +72,7 @@ static bool patient_id(sbx_server *server, const char *institute, const igt__jso
 static igt__json *patient_new(const igt__json *body, const char *id, const char *institute_prefix) {
   char prefix[256];
   igt__json *patient = igt__json_copy(body);
+
   snprintf(prefix, sizeof prefix, "%.180s%s/", institute_prefix ? institute_prefix : "", id);
   igt__json_set_str(patient, "patientDatabaseId", id);
   igt__json_set_str(patient, "s3Prefix", prefix);
@@ -80,6 +84,7 @@ static igt__json *patient_new(const igt__json *body, const char *id, const char 
 static bool add_field(void *payload, const rest_field *field) {
   builder *b = payload;
   const igt__json *server_says = igt__json_get(b->set, field->name);
+
   if (igt__json_has(b->set, field->name))
     igt__json_set(b->out, field->name, igt__json_copy(server_says));
   else if (!field->read_only && igt__json_has(b->body, field->name))
@@ -94,6 +99,7 @@ typedef struct name_search {
 
 static bool field_is(void *payload, const rest_field *field) {
   name_search *s = payload;
+
   s->found = strcmp(field->name, s->name) == 0;
   return !s->found;
 }
@@ -102,6 +108,7 @@ static bool field_is(void *payload, const rest_field *field) {
 static void add_unknown(builder *b, const char *type) {
   const char *key;
   igt__json *value;
+
   for (size_t i = 0; igt__json_member(b->body, i, &key, &value); i++) {
     name_search search = {key, false};
     rest_model_fields(type, field_is, &search);
@@ -113,6 +120,7 @@ static void add_unknown(builder *b, const char *type) {
 static void set_created(igt__json *set, const igt__json *old, const char *user) {
   char now[40];
   const char *on = igt__json_get_str(old, "createdOn"), *by = igt__json_get_str(old, "createdBy");
+
   rest_now(now);
   igt__json_set_str(set, "createdOn", on ? on : now);
   igt__json_set_str(set, "createdBy", by ? by : user);
@@ -124,6 +132,7 @@ static bool set_patient(sbx_server *server, igt__json *set, const igt__json *ins
                         const igt__json *body) {
   char id[37];
   const igt__json *patient = igt__json_get(body, "patient");
+
   if (igt__json_typeof(patient) != IGT__JSON_OBJECT)
     return true;
   if (!patient_id(server, igt__json_get_str(institute, "id"), patient, id))
@@ -141,6 +150,7 @@ static igt__json *server_fields(sbx_server *server, const igt__json *institute,
   const char *prefix = igt__json_get_str(institute, "s3Prefix");
   igt__json *set = igt__json_new_object();
   igt__buf text;
+
   igt__buf_init(&text, 64 * 1024);
   human_readable(body, id, &text);
   igt__json_set_str(set, "studyDatabaseId", id);
@@ -165,6 +175,7 @@ igt__json *rest_study_new(sbx_server *server, const igt__json *institute, const 
                           const char *id, const igt__json *old, const char *user) {
   char uuid[37];
   const char *type = igt__json_get_str(body, "studyType");
+
   if (!id && igt__uuid(uuid))
     id = uuid;
   igt__json *set = id ? server_fields(server, institute, body, id, old, user) : NULL;

@@ -23,6 +23,7 @@ typedef struct gathering {
 static bool add(void *payload, const char *id, const char *doc, size_t n) {
   gathering *g = payload;
   igt__json *study = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "a study", &study, NULL) != IGT_OK)
     return true;
@@ -38,12 +39,14 @@ static bool add(void *payload, const char *id, const char *doc, size_t n) {
 
 static void response(rest_call *call, const char *project, const char *field) {
   gathering g = {project, field, igt__json_new_array()};
+
   sbx_doc_each(call->server->store, "study", NULL, add, &g);
   rest_respond(call, 200, g.list);
 }
 
 void rest_case_labels(rest_call *call) {
   const char *project = sbx_query(call->req, "projectId", 0);
+
   if (!project || rest_exists(call, "project", project, "Project"))
     response(call, project, "caseLabels");
 }

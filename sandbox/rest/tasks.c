@@ -26,6 +26,7 @@ bool rest_task_new(rest_call *call, const char *kind, const char *status, const 
   char now[40];
   igt__json *task = igt__json_new_object();
   bool ok = igt__random_token(token, TOKEN_CHARS);
+
   rest_now(now);
   igt__json_set_str(task, "kind", kind);
   igt__json_set_str(task, "owner", call->who.sub);
@@ -48,6 +49,7 @@ static bool link_write(rest_call *call, const char *key, igt__buf *out) {
   char stamp[24], signature[65];
   const char *host = strstr(call->server->base_url, "://") + 3;
   const igt__sigv4_header headers[] = {{"host", host}};
+
   igt__buf_init(&path, 8192);
   igt__buf_init(&query, 8192);
   igt__buf_init(&scratch, 64 * 1024);
@@ -88,6 +90,7 @@ static void response_ended(rest_call *call, const igt__json *task) {
   const char *location = igt__json_get_str(task, "location");
   igt__json *response;
   igt__buf url;
+
   igt__buf_init(&url, 32 * 1024);
   if (location && !location_write(call, location, &url)) {
     rest_fail(call, 500, "The link could not be created");
@@ -112,6 +115,7 @@ void rest_task_get(rest_call *call) {
   igt__json *task = rest_find(call, "task", call->args[0], "Task"), *response;
   const char *status = igt__json_get_str(task, "status");
   const char *message = igt__json_get_str(task, "message");
+
   if (!task)
     return;
   if (!igt__str_eq(igt__json_get_str(task, "owner"), call->who.sub) &&
@@ -135,6 +139,7 @@ void rest_task_end(rest_call *call, const char *token) {
   igt__json *task = rest_find(call, "task", token, "Task");
   const char *status = igt__json_get_str(call->json, "status");
   const char *message = igt__json_get_str(call->json, "message");
+
   if (!task)
     return;
   if (!igt__str_eq(igt__json_get_str(task, "status"), "running")) {
@@ -161,6 +166,7 @@ void rest_study_download_link(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
   char token[40], text[200];
   igt__buf location;
+
   if (!study)
     return;
   igt__buf_init(&location, 4096);
@@ -190,6 +196,7 @@ typedef struct report {
 static bool add_state(void *payload, const char *id, const char *doc, size_t n) {
   igt__buf *history = payload;
   igt__json *state = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "a state", &state, NULL) == IGT_OK) {
     const char *name = igt__json_get_str(state, "annotationState");
@@ -203,6 +210,7 @@ static bool add_state(void *payload, const char *id, const char *doc, size_t n) 
 /* A time as an object, as in the description. */
 static void set_date(igt__json *row, const char *key, const igt__json *time) {
   igt__json *date = igt__json_new_object();
+
   if (time)
     igt__json_set(date, "$date", igt__json_copy(time));
   igt__json_set(row, key, date);
@@ -216,6 +224,7 @@ static igt__json *report_row(report *r, const igt__json *study) {
   const igt__json *date = igt__json_get(study, "studyDate");
   igt__json *row = igt__json_new_object();
   igt__buf history;
+
   igt__buf_init(&history, 1024 * 1024);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     igt__json_set(row, names[i][0], igt__json_copy(igt__json_get(study, names[i][1])));
@@ -231,6 +240,7 @@ static igt__json *report_row(report *r, const igt__json *study) {
 static bool add_study(void *payload, const char *id, const char *doc, size_t n) {
   report *r = payload;
   igt__json *study = NULL, *row;
+
   (void)id;
   if (igt__json_parse(doc, n, "a study", &study, NULL) != IGT_OK)
     return true;
@@ -247,6 +257,7 @@ void rest_report_post(rest_call *call) {
   report r = {.server = call->server};
   char key[80], name[40], token[40];
   igt__json *response;
+
   igt__buf_init(&r.text, MAX_REPORT);
   igt__buf_putc(&r.text, '[');
   bool ok = igt__random_token(name, TOKEN_CHARS) &&

@@ -20,6 +20,7 @@ typedef struct user_search {
 static bool user_is(void *payload, const char *id, const char *doc, size_t n) {
   user_search *search = payload;
   igt__json *user = NULL;
+
   (void)id;
   if (igt__json_parse(doc, n, "a user", &user, NULL) != IGT_OK)
     return true;
@@ -33,6 +34,7 @@ static bool user_is(void *payload, const char *id, const char *doc, size_t n) {
 
 igt__json *rest_user_by_uuid(sbx_server *server, const char *uuid) {
   user_search search = {uuid, NULL};
+
   sbx_doc_each(server->store, "user", NULL, user_is, &search);
   return search.found;
 }
@@ -40,6 +42,7 @@ igt__json *rest_user_by_uuid(sbx_server *server, const char *uuid) {
 /* NULL: responded. */
 static igt__json *user_of_path(rest_call *call) {
   igt__json *user = rest_user_by_uuid(call->server, call->args[0]);
+
   if (!user)
     rest_fail(call, 404, "User %.100s does not exist", call->args[0]);
   return user;
@@ -48,6 +51,7 @@ static igt__json *user_of_path(rest_call *call) {
 /* The user that the body's loginId names; NULL: responded. */
 static igt__json *user_of_body(rest_call *call) {
   const char *login = igt__json_get_str(call->json, "loginId");
+
   if (login && *login)
     return rest_find(call, "user", login, "User");
   rest_fail(call, 400, "UserActivationRequest.loginId is required");
@@ -77,6 +81,7 @@ void rest_me_get(rest_call *call) {
 
 void rest_user_get(rest_call *call) {
   igt__json *user = user_of_path(call);
+
   if (user)
     rest_respond(call, 200, user);
 }
@@ -85,6 +90,7 @@ void rest_user_get(rest_call *call) {
 
 static void take_over(igt__json *to, const char *to_key, const igt__json *from, const char *key) {
   const igt__json *value = igt__json_get(from, key);
+
   if (value)
     igt__json_set(to, to_key, igt__json_copy(value));
 }
@@ -93,6 +99,7 @@ static void take_over(igt__json *to, const char *to_key, const igt__json *from, 
 static void take_day(igt__json *settings, const igt__json *body, const char *key) {
   const char *text = igt__json_get_str(body, key);
   char day[16];
+
   if (!text)
     return;
   snprintf(day, sizeof day, "%.10s", text);
@@ -101,6 +108,7 @@ static void take_day(igt__json *settings, const igt__json *body, const char *key
 
 static void fill(igt__json *user, const igt__json *body) {
   igt__json *profile = igt__json_get(user, "profile"), *settings = igt__json_get(user, "settings");
+
   take_over(profile, "givenName", body, "givenName");
   take_over(profile, "familyName", body, "familyName");
   take_over(profile, "preferredLanguage", body, "preferredLanguage");
@@ -114,6 +122,7 @@ static void fill(igt__json *user, const igt__json *body) {
 /* Required members may still be empty strings. */
 static bool request_ok(rest_call *call) {
   static const char *const names[] = {"givenName", "familyName", "email", "loginId"};
+
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (!*igt__json_get_str(call->json, names[i])) {
       rest_fail(call, 400, "UserRequest.%s must not be empty", names[i]);
@@ -128,6 +137,7 @@ void rest_users_post(rest_call *call) {
   const char *login = igt__json_get_str(call->json, "loginId");
   igt__json *user;
   bool known;
+
   if (!request_ok(call))
     return;
   user = sbx_doc_get(call->server->store, "user", login);
@@ -153,6 +163,7 @@ void rest_users_post(rest_call *call) {
 void rest_user_put(rest_call *call) {
   igt__json *user = user_of_path(call);
   const char *login = igt__json_get_str(call->json, "loginId");
+
   if (!user)
     return;
   if (!igt__str_eq(login, igt__json_get_str(user, "loginId"))) {
@@ -169,6 +180,7 @@ void rest_user_put(rest_call *call) {
 
 static bool in_group_of(void *payload, const char *id, const char *doc, size_t n) {
   igt__json *ids = payload;
+
   (void)doc;
   (void)n;
   return igt__json_push(ids, igt__json_new_str(id));
@@ -176,6 +188,7 @@ static bool in_group_of(void *payload, const char *id, const char *doc, size_t n
 
 static void drop_memberships(sbx_server *server, const char *uuid) {
   igt__json *ids = igt__json_new_array();
+
   sbx_doc_each(server->store, "users-groups", NULL, in_group_of, ids);
   for (size_t i = 0; i < igt__json_count(ids); i++) {
     const char *id = igt__json_str(igt__json_at(ids, i));
@@ -189,6 +202,7 @@ void rest_user_delete(rest_call *call) {
   igt__json *user = user_of_path(call);
   const char *login = igt__json_get_str(user, "loginId");
   char prefix[64];
+
   if (!user)
     return;
   if (igt__str_eq(login, call->who.sub)) {
@@ -208,6 +222,7 @@ void rest_user_delete(rest_call *call) {
 
 void rest_user_mfa_reset(rest_call *call) {
   igt__json *user = user_of_body(call);
+
   if (!user)
     return;
   igt__json_set_str(igt__json_get(user, "accountStatus"), "mfaStatus", "RESET");
@@ -221,6 +236,7 @@ void rest_user_mfa_reset(rest_call *call) {
 void rest_user_profile(rest_call *call) {
   igt__json *user;
   char now[40];
+
   if (!rest_is_user(call))
     return;
   user = igt__json_copy(rest_account(call));
@@ -234,6 +250,7 @@ void rest_user_profile(rest_call *call) {
 static igt__json *outcome(const char *text) {
   igt__json *response = igt__json_new_object(), *issues = igt__json_new_array();
   igt__json *issue = igt__json_new_object(), *details = igt__json_new_object();
+
   igt__json_set(details, "coding", igt__json_new_object());
   igt__json_set_str(details, "text", text);
   igt__json_set_str(issue, "severity", "information");
@@ -247,6 +264,7 @@ static igt__json *outcome(const char *text) {
 
 void rest_user_resend_activation(rest_call *call) {
   igt__json *user = user_of_body(call);
+
   if (!user)
     return;
   if (rest_activation_send(call->server, igt__json_get_str(user, "loginId")))

@@ -50,6 +50,7 @@ struct rest_zip {
 
 rest_zip *rest_zip_new(sbx_store *store, const char *bucket) {
   rest_zip *zip = igt__calloc(1, sizeof *zip);
+
   if (!zip)
     return NULL;
   zip->store = store;
@@ -61,6 +62,7 @@ rest_zip *rest_zip_new(sbx_store *store, const char *bucket) {
 
 void rest_zip_free(void *payload) {
   rest_zip *zip = payload;
+
   if (!zip)
     return;
   for (size_t i = 0; i < zip->count; i++) {
@@ -98,6 +100,7 @@ static void put(igt__buf *out, uint64_t value, size_t bytes) {
 static uint32_t dos_time(int64_t seconds) {
   time_t t = (time_t)seconds;
   struct tm tm;
+
   if (!gmtime_r(&t, &tm) || tm.tm_year < 80 || tm.tm_year > 207)
     return 1u << 21 | 1u << 16; /* 1980-01-01, the earliest representable date */
   return (uint32_t)(tm.tm_year - 80) << 25 | (uint32_t)(tm.tm_mon + 1) << 21 |
@@ -118,6 +121,7 @@ static void put_common(igt__buf *out, const member *m, bool big) {
 static void put_local(rest_zip *zip, const member *m) {
   bool big = m->size >= BIG;
   igt__buf *out = &zip->pending;
+
   put(out, LOCAL, 4);
   put_common(out, m, big);
   put(out, big ? BIG : m->size, 4);
@@ -137,6 +141,7 @@ static void put_central(rest_zip *zip, const member *m) {
   bool big = m->size >= BIG, backend = m->offset >= BIG;
   size_t extra = (big ? 16 : 0) + (backend ? 8 : 0);
   igt__buf *out = &zip->pending;
+
   put(out, CENTRAL, 4);
   put(out, MADE_BY, 2);
   put_common(out, m, big || backend);
@@ -168,6 +173,7 @@ static bool checksum(int fd, uint64_t size, uint32_t *crc) {
   char *block = igt__malloc(BLOCK);
   uint64_t at = 0;
   ssize_t n = 0;
+
   while (digest && block && (n = pread(fd, block, BLOCK, (off_t)at)) > 0) {
     igt__digest_update(digest, block, (size_t)n);
     at += (uint64_t)n;
@@ -187,6 +193,7 @@ static bool member_begin(rest_zip *zip) {
   member *m = &zip->members[zip->at++];
   sbx_object object = {0};
   int fd = sbx_object_open(zip->store, zip->bucket, m->key, &object);
+
   if (fd < 0)
     return false;
   m->size = zip->left = object.size;
@@ -204,6 +211,7 @@ static bool member_begin(rest_zip *zip) {
 
 static void put_end64(rest_zip *zip, uint64_t begin, uint64_t end) {
   igt__buf *out = &zip->pending;
+
   put(out, END64, 4);
   put(out, 44, 8); /* size of what follows */
   put(out, MADE_BY, 2);
@@ -222,6 +230,7 @@ static void put_end64(rest_zip *zip, uint64_t begin, uint64_t end) {
 static void put_directory(rest_zip *zip) {
   igt__buf *out = &zip->pending;
   uint64_t begin = zip->sent, end;
+
   for (size_t i = 0; i < zip->count; i++)
     put_central(zip, &zip->members[i]);
   end = begin + out->len;
@@ -241,6 +250,7 @@ static void put_directory(rest_zip *zip) {
 
 static size_t take_pending(rest_zip *zip, char *out, size_t cap) {
   size_t n = zip->pending.len - zip->pending_sent;
+
   if (n > cap)
     n = cap;
   memcpy(out, zip->pending.data + zip->pending_sent, n);
@@ -255,6 +265,7 @@ static size_t take_pending(rest_zip *zip, char *out, size_t cap) {
 /* -1: the file is shorter than it was, or cannot be read. */
 static int64_t take_bytes(rest_zip *zip, char *out, size_t cap) {
   ssize_t n;
+
   do {
     n = read(zip->fd, out, cap < zip->left ? cap : (size_t)zip->left);
   } while (n < 0 && errno == EINTR);
@@ -280,6 +291,7 @@ static bool advance(rest_zip *zip) {
 int64_t rest_zip_next(void *payload, char *out, size_t cap) {
   rest_zip *zip = payload;
   size_t used = 0;
+
   while (used < cap) {
     int64_t n;
     if (zip->pending.len > 0)

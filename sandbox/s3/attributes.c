@@ -48,6 +48,7 @@ typedef struct collector {
 static bool set_encoding(igt__json *doc, const char *value) {
   igt__buf kept;
   bool ok = true;
+
   igt__buf_init(&kept, strlen(value) + 2);
   while (*value) {
     value += strspn(value, " ,");
@@ -67,6 +68,7 @@ static bool set_encoding(igt__json *doc, const char *value) {
 static bool set_lower(igt__json *doc, const char *name, const char *value) {
   char lower[256];
   size_t n = strlen(name);
+
   if (n >= sizeof lower)
     return false;
   for (size_t i = 0; i <= n; i++)
@@ -77,6 +79,7 @@ static bool set_lower(igt__json *doc, const char *name, const char *value) {
 static bool collect(void *payload, const char *name, const char *value) {
   collector *c = payload;
   bool meta = igt__str_starts_nocase(name, META_PREFIX), kept = meta;
+
   for (size_t i = 0; i < SYSTEM_HEADERS; i++)
     kept = kept || igt__str_eq_nocase(name, system_headers[i].name);
   if (!kept)
@@ -92,6 +95,7 @@ static bool collect(void *payload, const char *name, const char *value) {
 
 static bool write_doc(const igt__json *doc, char **out) {
   igt__buf text;
+
   *out = NULL;
   if (igt__json_count(doc) == 0)
     return true;
@@ -105,6 +109,7 @@ static bool write_doc(const igt__json *doc, char **out) {
 static bool read_metadata(s3_call *call, char **out) {
   collector c = {.doc = igt__json_new_object()};
   bool ok = false;
+
   if (c.doc)
     sbx_headers_each(call->req, collect, &c);
   if (!c.doc || c.failed)
@@ -121,6 +126,7 @@ static bool read_metadata(s3_call *call, char **out) {
 
 static bool read_encryption(s3_call *call, char sse[16]) {
   const char *value = sbx_header(call->req, "x-amz-server-side-encryption");
+
   sse[0] = '\0';
   if (sbx_header(call->req, "x-amz-server-side-encryption-customer-algorithm") ||
       (value && igt__str_starts(value, "aws:"))) {
@@ -138,6 +144,7 @@ static bool read_encryption(s3_call *call, char sse[16]) {
 
 bool s3_attributes_read(s3_call *call, char **content_type, char **metadata, char sse[16]) {
   const char *type = sbx_header(call->req, "Content-Type");
+
   *content_type = NULL;
   *metadata = NULL;
   if (!read_encryption(call, sse) || !read_metadata(call, metadata))
@@ -151,6 +158,7 @@ bool s3_attributes_read(s3_call *call, char **content_type, char **metadata, cha
 
 static igt__json *parse(const char *metadata) {
   igt__json *doc = NULL;
+
   if (metadata && igt__json_parse(metadata, strlen(metadata), "metadata", &doc, NULL) != IGT_OK)
     return NULL;
   return doc;
@@ -158,6 +166,7 @@ static igt__json *parse(const char *metadata) {
 
 static bool replace(char **metadata, const igt__json *doc) {
   char *text = NULL;
+
   if (!write_doc(doc, &text))
     return false;
   igt__free(*metadata);
@@ -170,6 +179,7 @@ bool s3_metadata_set_checksum(char **metadata, const s3_checksum *kind, const ch
   igt__json *doc = *metadata ? parse(*metadata) : igt__json_new_object();
   bool ok = doc && igt__json_set_str(doc, kind->header, value) &&
             igt__json_set_str(doc, CHECKSUM_TYPE, type) && replace(metadata, doc);
+
   igt__json_free(doc);
   return ok;
 }
@@ -177,6 +187,7 @@ bool s3_metadata_set_checksum(char **metadata, const s3_checksum *kind, const ch
 bool s3_metadata_drop_checksum(char **metadata) {
   char value[64];
   const s3_checksum *kind = s3_metadata_checksum(*metadata, value, NULL, 0);
+
   if (!kind)
     return true;
   igt__json *doc = parse(*metadata);
@@ -194,6 +205,7 @@ const s3_checksum *s3_metadata_checksum(const char *metadata, char *value, char 
   const s3_checksum *found = NULL;
   const char *name = NULL;
   igt__json *member = NULL, *doc = parse(metadata);
+
   for (size_t i = 0; !found && igt__json_member(doc, i, &name, &member); i++) {
     found = s3_checksum_by_header(name);
     if (found)
@@ -210,6 +222,7 @@ const s3_checksum *s3_metadata_checksum(const char *metadata, char *value, char 
 
 void s3_add_etag(s3_call *call, const char *etag) {
   char quoted[96];
+
   snprintf(quoted, sizeof quoted, "\"%s\"", etag);
   sbx_add_header(call->req, "ETag", quoted);
 }
@@ -221,6 +234,7 @@ typedef struct attribute {
 
 static const char *keep(s3_call *call, const igt__slice *slice) {
   char *text = igt__arena_text(call->arena, slice->len + 1);
+
   if (text)
     igt__slice_unescape(slice, text);
   return text;
@@ -274,6 +288,7 @@ static void add_system_headers(s3_call *call, const attribute *list) {
 void s3_attributes_add(s3_call *call, const sbx_object *object, bool checksums) {
   char date[40];
   const attribute *list = object->metadata ? attributes_of(call, object->metadata) : NULL;
+
   igt__time_format_http(object->modified, date, sizeof date);
   s3_add_etag(call, object->etag);
   sbx_add_header(call->req, "Last-Modified", date);

@@ -45,6 +45,7 @@ static s3_code malformed(const s3_call *call) {
 static bool split_scope(s3_call *call, const char *scope, claim *out) {
   const char **fields[] = {&out->access_key, &out->day, &out->region, &out->service,
                            &out->terminator};
+
   for (size_t i = 0; i < 5; i++) {
     size_t n = strcspn(scope, "/");
     if (n == 0 || (i < 4) != (scope[n] == '/'))
@@ -60,6 +61,7 @@ static bool split_scope(s3_call *call, const char *scope, claim *out) {
 /* The value of "Name=" in "Credential=…, SignedHeaders=…, Signature=…". */
 static const char *find_field(s3_call *call, const char *text, const char *name) {
   size_t n = strlen(name);
+
   while (*text) {
     text += strspn(text, " ,");
     size_t len = strcspn(text, ",");
@@ -101,6 +103,7 @@ static bool read_header(s3_call *call, const char *authorization, claim *out) {
 static bool read_query(s3_call *call, claim *out) {
   const char *algorithm = sbx_query(call->req, "X-Amz-Algorithm", 0);
   const char *scope = sbx_query(call->req, "X-Amz-Credential", 0);
+
   out->signed_headers = sbx_query(call->req, "X-Amz-SignedHeaders", 0);
   out->signature = sbx_query(call->req, "X-Amz-Signature", 0);
   call->presigned = true;
@@ -128,6 +131,7 @@ static bool read_query(s3_call *call, claim *out) {
 static bool read_claim(s3_call *call, claim *out) {
   const char *authorization = sbx_header(call->req, "Authorization");
   bool query = sbx_query_has(call->req, "X-Amz-Algorithm");
+
   if (authorization && query) {
     s3_fail(call, S3_INVALID_ARGUMENT,
             "Only one auth mechanism allowed; only the X-Amz-Algorithm "
@@ -146,6 +150,7 @@ static bool read_claim(s3_call *call, claim *out) {
 static bool check_scope(s3_call *call, const claim *claimed) {
   const char *where = call->presigned ? "Error parsing the X-Amz-Credential parameter"
                                       : "The authorization header is malformed";
+
   if (strcmp(claimed->service, "s3") != 0) {
     s3_fail(call, malformed(call), "%s; incorrect service \"%s\". This endpoint belongs to \"s3\".",
             where, claimed->service);
@@ -170,6 +175,7 @@ static bool read_time(s3_call *call, int64_t *seconds) {
   const char *text =
       call->presigned ? sbx_query(call->req, "X-Amz-Date", 0) : sbx_header(call->req, "x-amz-date");
   const char *date = call->presigned || text ? NULL : sbx_header(call->req, "Date");
+
   if (!(text && igt__basic_parse(text, seconds)) &&
       !(date && igt__http_date_parse(date, seconds)) &&
       !(date && igt__basic_parse(date, seconds))) {
@@ -187,6 +193,7 @@ static bool read_time(s3_call *call, int64_t *seconds) {
 
 static bool check_presigned_time(s3_call *call, int64_t signed_at, int64_t now) {
   int64_t lifetime = 0;
+
   if (!igt__str_to_int64(sbx_query(call->req, "X-Amz-Expires", 0), &lifetime) || lifetime < 1 ||
       lifetime > MAX_PRESIGNED) {
     s3_fail(call, S3_QUERY_PARAMETERS,
@@ -204,6 +211,7 @@ static bool check_presigned_time(s3_call *call, int64_t signed_at, int64_t now) 
 
 static bool check_time(s3_call *call, const claim *claimed) {
   int64_t signed_at = 0, now = igt__wall_seconds();
+
   if (!read_time(call, &signed_at))
     return false;
   if (strncmp(call->timestamp, claimed->day, 8) != 0 || strlen(claimed->day) != 8) {
@@ -231,6 +239,7 @@ static bool check_account(s3_call *call) {
   const char *token = call->presigned ? sbx_query(call->req, "X-Amz-Security-Token", 0)
                                       : sbx_header(call->req, "x-amz-security-token");
   size_t n = strlen(account->session_token);
+
   if (!token && n > 0) /* S3's response to temporary keys without their token */
     s3_fail(call, S3_INVALID_ACCESS_KEY, NULL);
   else if (token &&
@@ -245,6 +254,7 @@ static bool check_account(s3_call *call) {
 
 static bool is_listed(const char *list, const char *name) {
   size_t n = strlen(name);
+
   for (;;) {
     size_t len = strcspn(list, ";");
     if (len == n && igt__str_starts_nocase(list, name))
@@ -257,6 +267,7 @@ static bool is_listed(const char *list, const char *name) {
 
 static bool collect(void *payload, const char *name, const char *value) {
   headers *h = payload;
+
   if (h->count == MAX_HEADERS) {
     h->too_many = true;
     return false;
@@ -289,6 +300,7 @@ static bool check_signed_headers(s3_call *call, const headers *h) {
  * encoded it in the request. */
 static bool canonical_path(const char *path, igt__buf *out) {
   igt__buf plain;
+
   igt__buf_init(&plain, strlen(path) + 1);
   bool ok = igt__uri_decode(&plain, path, strlen(path), false) &&
             igt__uri_encode(out, plain.data, plain.len, true);
@@ -298,6 +310,7 @@ static bool canonical_path(const char *path, igt__buf *out) {
 
 static bool sign(s3_call *call, const claim *claimed, const headers *h) {
   igt__buf path, scratch;
+
   igt__buf_init(&path, 64 * 1024);
   igt__buf_init(&scratch, 1024 * 1024);
   bool ok = canonical_path(call->req->path, &path);
@@ -319,6 +332,7 @@ static bool sign(s3_call *call, const claim *claimed, const headers *h) {
 
 static bool check_signature(s3_call *call, const claim *claimed) {
   headers h = {.signed_headers = claimed->signed_headers};
+
   sbx_headers_each(call->req, collect, &h);
   if (!check_signed_headers(call, &h))
     return false;
@@ -350,6 +364,7 @@ static bool read_content_hash(s3_call *call) {
 
 bool s3_authenticate(s3_call *call) {
   claim claimed = {0};
+
   if (!read_claim(call, &claimed) || !check_scope(call, &claimed) || !read_content_hash(call) ||
       !check_time(call, &claimed))
     return false;
@@ -370,6 +385,7 @@ bool s3_authenticate(s3_call *call) {
 
 bool s3_allowed(const s3_call *call, s3_right right, const char *bucket, const char *name) {
   const sbx_credentials *account = &call->credentials;
+
   if (strcmp(account->bucket, bucket) != 0 || !igt__str_starts(name, account->prefix))
     return false;
   if (strcmp(account->action, "*") == 0)

@@ -14,6 +14,7 @@ static void put_owner(igt__buf *xml) {
 
 static void list_run(s3_call *call) {
   igt__buf xml;
+
   igt__buf_init(&xml, MAX_RESPONSE);
   s3_xml_open(&xml, "ListAllMyBucketsResult");
   put_owner(&xml);
@@ -34,6 +35,7 @@ static void location_run(s3_call *call) {
   static const char xml[] =
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
       "<LocationConstraint xmlns=\"" S3_NAMESPACE "\">" SBX_REGION "</LocationConstraint>";
+
   sbx_respond(call->req, 200, "application/xml", xml, sizeof xml - 1);
 }
 
@@ -41,6 +43,7 @@ static void location_run(s3_call *call) {
 static void versioning_run(s3_call *call) {
   static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                             "<VersioningConfiguration xmlns=\"" S3_NAMESPACE "\"/>";
+
   sbx_respond(call->req, 200, "application/xml", xml, sizeof xml - 1);
 }
 

@@ -40,6 +40,7 @@ const s3_checksum *s3_checksum_by_element(const char *element) {
 
 bool s3_checksum_decode(const s3_checksum *kind, const char *text, unsigned char *out) {
   igt__buf buf;
+
   igt__buf_init(&buf, 64);
   bool ok = igt__base64_decode(&buf, text, strlen(text)) && buf.len == igt__digest_size(kind->alg);
   if (ok)
@@ -50,6 +51,7 @@ bool s3_checksum_decode(const s3_checksum *kind, const char *text, unsigned char
 
 void s3_base64(const unsigned char *data, size_t n, char *out, size_t cap) {
   igt__buf buf;
+
   igt__buf_init(&buf, cap);
   igt__base64_encode(&buf, data, n);
   snprintf(out, cap, "%s", buf.data);
@@ -58,6 +60,7 @@ void s3_base64(const unsigned char *data, size_t n, char *out, size_t cap) {
 
 bool sbx_s3_add_own_checksum(sbx_object *object, const unsigned char crc64nvme[8]) {
   char text[16];
+
   s3_base64(crc64nvme, 8, text, sizeof text);
   return s3_metadata_set_checksum(&object->metadata, s3_checksum_by_name(S3_OWN_CHECKSUM), text,
                                   "FULL_OBJECT");

@@ -58,6 +58,7 @@ static igt_status on_element(void *payload, const char *path, const char *text, 
   static const char prefix[] = "CompleteMultipartUpload/Part";
   completion *c = payload;
   uint64_t number = 0;
+
   (void)err;
   c->root = c->root || strcmp(path, "CompleteMultipartUpload") == 0;
   if (strcmp(path, prefix) == 0)
@@ -82,6 +83,7 @@ static igt_status on_element(void *payload, const char *path, const char *text, 
 
 static bool read_list(completion *c) {
   s3_call *call = c->call;
+
   if (igt__xml_parse(call->text.data, call->text.len, on_element, c, NULL) != IGT_OK || !c->root ||
       c->count == 0) {
     s3_fail(call, S3_MALFORMED_XML, NULL);
@@ -100,6 +102,7 @@ static bool read_list(completion *c) {
 
 static bool fail_part(s3_call *call, s3_code code, unsigned number, const char *text) {
   char value[16];
+
   snprintf(value, sizeof value, "%u", number);
   if (text)
     s3_fail_with(call, code, "PartNumber", value, "%s", text);
@@ -125,6 +128,7 @@ static bool check_part(completion *c, size_t i, igt__digest *etags, igt__digest 
   const listed_part *listed = &c->parts[i];
   unsigned char raw[IGT__DIGEST_MAX];
   sbx_part part;
+
   if (!sbx_part_get(c->call->server->store, c->call->upload.id, listed->number, &part) ||
       strcmp(part.etag, listed->etag) != 0)
     return fail_part(c->call, S3_INVALID_PART, listed->number, NULL);
@@ -144,6 +148,7 @@ static bool check_part(completion *c, size_t i, igt__digest *etags, igt__digest 
 static void end_digests(completion *c, igt__digest *etags, igt__digest *sums) {
   unsigned char raw[IGT__DIGEST_MAX];
   char text[64];
+
   igt__digest_final(etags, raw);
   igt__hex(raw, 16, text);
   snprintf(c->etag, sizeof c->etag, "%s-%zu", text, c->count);
@@ -157,6 +162,7 @@ static void end_digests(completion *c, igt__digest *etags, igt__digest *sums) {
 static bool check_parts(completion *c) {
   igt__digest *etags = igt__digest_new(IGT__MD5), *sums = NULL;
   bool ok = false;
+
   c->numbers = igt__calloc(c->count, sizeof *c->numbers);
   if (c->kind && !c->full)
     sums = igt__digest_new(c->kind->alg);
@@ -179,6 +185,7 @@ out:
 static bool check_size(completion *c) {
   const char *text = sbx_header(c->call->req, "x-amz-mp-object-size");
   uint64_t size = 0;
+
   if (!text || (igt__str_to_uint64(text, &size) && size == c->size))
     return true;
   s3_fail(
@@ -199,6 +206,7 @@ static bool assemble(completion *c) {
   s3_call *call = c->call;
   unsigned char raw[IGT__DIGEST_MAX];
   igt__digest *whole = c->kind && c->full ? igt__digest_new(c->kind->alg) : NULL;
+
   call->in = sbx_upload_assemble(call->server->store, call->upload.id, c->numbers, c->count,
                                  whole ? feed : NULL, whole);
   bool ok = call->in && (whole || !c->kind || !c->full);
@@ -216,6 +224,7 @@ static bool assemble(completion *c) {
 static bool check_checksum(completion *c) {
   const char *said = c->kind ? sbx_header(c->call->req, c->kind->header) : NULL;
   const char *type = sbx_header(c->call->req, "x-amz-checksum-type");
+
   if (type && c->kind && (strcmp(type, "FULL_OBJECT") == 0) != c->full) {
     s3_fail(c->call, S3_INVALID_REQUEST,
             "The upload was created with another checksum type than %.16s.", type);
@@ -231,6 +240,7 @@ static bool check_checksum(completion *c) {
 static bool commit_locked(completion *c, const sbx_object *object) {
   s3_call *call = c->call;
   sbx_incoming *in = call->in;
+
   if (!s3_check_write(call))
     return false;
   call->in = NULL;
@@ -246,6 +256,7 @@ static bool commit_locked(completion *c, const sbx_object *object) {
 
 static bool commit(completion *c, const sbx_object *object) {
   sbx_store *store = c->call->server->store;
+
   if (!sbx_store_begin(store)) {
     s3_fail(c->call, S3_INTERNAL, NULL);
     return false;
@@ -263,6 +274,7 @@ static bool commit(completion *c, const sbx_object *object) {
 static void response(completion *c) {
   s3_call *call = c->call;
   igt__buf xml;
+
   igt__buf_init(&xml, 64 * 1024);
   s3_xml_open(&xml, "CompleteMultipartUploadResult");
   igt__buf_puts(&xml, "<Location>");
@@ -286,6 +298,7 @@ static void response(completion *c) {
 static void complete(completion *c) {
   s3_call *call = c->call;
   sbx_object object = {.modified = igt__wall_seconds()};
+
   object.key = igt__strdup(call->key);
   object.content_type = igt__strdup(call->upload.content_type);
   object.metadata = igt__strdup(call->upload.metadata);
@@ -305,6 +318,7 @@ static bool begin(s3_call *call) {
 
 static void run(s3_call *call) {
   completion c = {.call = call};
+
   c.kind = s3_upload_checksum(&call->upload, &c.full);
   if (read_list(&c) && check_parts(&c) && check_size(&c) && s3_check_write(call) && assemble(&c) &&
       check_checksum(&c))

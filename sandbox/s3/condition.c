@@ -18,6 +18,7 @@
 /* A list of entity tags, with or without quotes (clients differ), or "*". */
 static bool etag_listed(const char *list, const char *etag) {
   size_t len = strlen(etag);
+
   while (*list) {
     list += strspn(list, " ,");
     size_t n = strcspn(list, ",");
@@ -48,6 +49,7 @@ typedef struct conditions {
 /* The order of RFC 9110 13.2.2. */
 static verdict judge(const conditions *c, const sbx_object *object) {
   int64_t since = 0;
+
   if (c->match) {
     if (!etag_listed(c->match, object->etag))
       return FAILED;
@@ -67,6 +69,7 @@ bool s3_check_read(s3_call *call, const sbx_object *object) {
                         sbx_header(call->req, "If-Modified-Since"),
                         sbx_header(call->req, "If-Unmodified-Since")};
   char date[40];
+
   switch (judge(&c, object)) {
   case GO_ON:
     return true;
@@ -89,6 +92,7 @@ bool s3_check_copy(s3_call *call, const sbx_object *source) {
                         sbx_header(call->req, "x-amz-copy-source-if-none-match"),
                         sbx_header(call->req, "x-amz-copy-source-if-modified-since"),
                         sbx_header(call->req, "x-amz-copy-source-if-unmodified-since")};
+
   if (judge(&c, source) == GO_ON)
     return true;
   s3_fail(call, S3_PRECONDITION, NULL);
@@ -103,6 +107,7 @@ bool s3_check_write(s3_call *call) {
   const char *match = sbx_header(call->req, "If-Match");
   const char *none_match = sbx_header(call->req, "If-None-Match");
   sbx_object object = {0};
+
   if (!match && !none_match)
     return true;
   if (none_match && strcmp(none_match, "*") != 0) {
@@ -129,6 +134,7 @@ bool s3_check_write(s3_call *call) {
  * is the greatest number: RFC 9110 sets no limit. */
 static uint64_t digits(const char **text) {
   uint64_t n = 0;
+
   for (; **text >= '0' && **text <= '9'; (*text)++) {
     unsigned digit = (unsigned)(**text - '0');
     n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
@@ -168,12 +174,14 @@ int s3_range_parse(const char *text, uint64_t size, uint64_t *from, uint64_t *co
 static unsigned part_count(const char *etag) {
   const char *dash = strrchr(etag, '-');
   uint64_t n = 0;
+
   return dash && igt__str_to_uint64(dash + 1, &n) ? (unsigned)n : 0;
 }
 
 static bool select_part(s3_call *call, const sbx_object *object, s3_range *out) {
   int64_t number = s3_query_int(call, "partNumber", -1, -1);
   sbx_part part;
+
   if (number < 1 || number > 10000) {
     s3_fail(call, S3_INVALID_ARGUMENT,
             "Part number must be an integer between 1 and 10000, inclusive");
@@ -196,6 +204,7 @@ static bool select_part(s3_call *call, const sbx_object *object, s3_range *out) 
 
 bool s3_select_range(s3_call *call, const sbx_object *object, s3_range *out) {
   const char *text = sbx_header(call->req, "Range"), *tag = sbx_header(call->req, "If-Range");
+
   *out = (s3_range){.size = object->size};
   if (sbx_query_has(call->req, "partNumber")) {
     if (!text)

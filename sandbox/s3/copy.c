@@ -28,6 +28,7 @@ static bool read_place(s3_call *call, source *src) {
   const char *text = sbx_header(call->req, "x-amz-copy-source");
   const char *query = strchr(text, '?');
   igt__buf plain;
+
   igt__buf_init(&plain, 4096);
   bool ok = igt__uri_decode(&plain, text, query ? (size_t)(query - text) : strlen(text), false) &&
             strlen(plain.data) == plain.len;
@@ -77,6 +78,7 @@ static bool copy_bytes(s3_call *call, const source *src, char *etag, igt__digest
   unsigned char md5[16], *buffer = igt__malloc(COPY_BUFFER);
   igt__digest *digest = igt__digest_new(IGT__MD5);
   uint64_t at = src->from, left = src->size;
+
   call->in = sbx_incoming_new(call->server->store);
   bool ok = buffer && digest && call->in;
   while (ok && left > 0) {
@@ -104,6 +106,7 @@ static bool copy_bytes(s3_call *call, const source *src, char *etag, igt__digest
 
 static void response(s3_call *call, const char *root, const char *etag, int64_t modified) {
   igt__buf xml;
+
   igt__buf_init(&xml, 4096);
   s3_xml_open(&xml, root);
   s3_xml_time(&xml, "LastModified", modified);
@@ -117,6 +120,7 @@ static void response(s3_call *call, const char *root, const char *etag, int64_t 
 
 static bool replaces_metadata(s3_call *call, bool *replace) {
   const char *directive = sbx_header(call->req, "x-amz-metadata-directive");
+
   *replace = directive && strcmp(directive, "REPLACE") == 0;
   if (!directive || *replace || strcmp(directive, "COPY") == 0)
     return true;
@@ -128,6 +132,7 @@ static bool replaces_metadata(s3_call *call, bool *replace) {
  * does not apply to the copy. */
 static bool make_attributes(s3_call *call, const source *src, bool replace, sbx_object *out) {
   char *type = NULL, *metadata = NULL;
+
   if (!s3_attributes_read(call, &type, &metadata, out->sse))
     return false;
   if (replace) {
@@ -149,6 +154,7 @@ static bool make_attributes(s3_call *call, const source *src, bool replace, sbx_
 
 static void copy_source(s3_call *call, const source *src, bool replace) {
   sbx_object object = {.modified = igt__wall_seconds()};
+
   if (!make_attributes(call, src, replace, &object))
     goto out;
   object.key = igt__strdup(call->key);
@@ -169,6 +175,7 @@ out:
 static void copy_run(s3_call *call) {
   source src = {.fd = -1};
   bool replace = false;
+
   if (replaces_metadata(call, &replace) && open_source(call, &src)) {
     if (!replace && strcmp(src.key, call->key) == 0 &&
         !sbx_header(call->req, "x-amz-server-side-encryption"))
@@ -185,6 +192,7 @@ const s3_operation s3_copy_object = {S3_RIGHT_WRITE, S3_BODY_NONE, NULL, copy_ru
 
 static bool select_bytes(s3_call *call, source *src) {
   const char *text = sbx_header(call->req, "x-amz-copy-source-range");
+
   if (!text || s3_range_parse(text, src->object.size, &src->from, &src->size) > 0)
     return true;
   s3_fail(call, S3_INVALID_ARGUMENT,
@@ -196,6 +204,7 @@ static bool select_bytes(s3_call *call, source *src) {
 
 static void commit_part(s3_call *call, sbx_part *part) {
   bool ok = sbx_part_commit(call->server->store, call->upload.id, call->in, part);
+
   call->in = NULL;
   if (ok)
     response(call, "CopyPartResult", part->etag, part->modified);
@@ -209,6 +218,7 @@ static void copy_part_run(s3_call *call) {
   unsigned char raw[IGT__DIGEST_MAX];
   const s3_checksum *kind = NULL;
   igt__digest *sum = NULL;
+
   if (!s3_read_part_number(call) || !s3_find_upload(call) || !open_source(call, &src) ||
       !select_bytes(call, &src))
     goto out;

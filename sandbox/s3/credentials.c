@@ -50,6 +50,7 @@ struct sbx_s3 {
 
 sbx_s3 *sbx_s3_new(void) {
   sbx_s3 *s3 = igt__calloc(1, sizeof *s3);
+
   if (s3)
     pthread_mutex_init(&s3->lock, NULL);
   return s3;
@@ -66,6 +67,7 @@ void sbx_s3_free(sbx_s3 *s3) {
 /* FNV-1a; access keys are random already. */
 static set *set_of(sbx_s3 *s3, const char *access_key) {
   uint32_t hash = 2166136261u;
+
   for (; *access_key; access_key++)
     hash = (hash ^ (unsigned char)*access_key) * 16777619u;
   return &s3->sets[hash % SETS];
@@ -74,6 +76,7 @@ static set *set_of(sbx_s3 *s3, const char *access_key) {
 static bool slot_read(sbx_s3 *s3, const char *access_key, const char *day, sbx_credentials *out,
                       igt__sigv4_key *key) {
   bool found = false;
+
   pthread_mutex_lock(&s3->lock);
   const set *among = set_of(s3, access_key);
   for (size_t i = 0; i < WAYS && !found; i++) {
@@ -117,6 +120,7 @@ bool s3_identity_find(sbx_server *server, const char *access_key, const char *da
 static bool save(sbx_store *store, const sbx_credentials *c) {
   igt__buf text;
   igt__json *doc = igt__json_new_object();
+
   igt__buf_init(&text, 16 * 1024);
   bool ok =
       doc && igt__json_set_str(doc, "secretKey", c->secret_key) &&
@@ -133,6 +137,7 @@ static bool save(sbx_store *store, const sbx_credentials *c) {
 
 static void copy(char *out, size_t cap, const igt__json *doc, const char *name) {
   const char *text = igt__json_get_str(doc, name);
+
   snprintf(out, cap, "%s", text ? text : "");
 }
 
@@ -140,6 +145,7 @@ bool sbx_credentials_find(sbx_server *server, const char *access_key, sbx_creden
   igt__json *doc = NULL;
   char *text = sbx_kv_get(server->store, KIND, access_key);
   bool ok = text && igt__json_parse(text, strlen(text), "credentials", &doc, NULL) == IGT_OK;
+
   if (ok) {
     *out = (sbx_credentials){.expires = igt__json_int(igt__json_get(doc, "expires"))};
     snprintf(out->access_key, sizeof out->access_key, "%s", access_key);
@@ -159,6 +165,7 @@ bool sbx_credentials_find(sbx_server *server, const char *access_key, sbx_creden
 /* type: "ASIA" for keys that need a token, "AKIA" for those that do not. */
 static bool make_keys(const char *type, sbx_credentials *out) {
   char id[17];
+
   if (!igt__random_token(id, 16) || !igt__random_token(out->secret_key, 40))
     return false;
   for (char *p = id; *p; p++)
@@ -185,6 +192,7 @@ bool sbx_credentials_issue(sbx_server *server, const char *action, const char *p
 static bool root_find(sbx_server *server, sbx_credentials *out) {
   char *access_key = sbx_kv_get(server->store, ROOT_KIND, "accessKey");
   bool found = access_key && sbx_credentials_find(server, access_key, out);
+
   igt__free(access_key);
   if (found)
     return true;
@@ -201,6 +209,7 @@ static bool root_text(const sbx_server *server, const sbx_credentials *root, igt
             igt__json_set_str(doc, "region", SBX_REGION) &&
             igt__json_set_str(doc, "bucket", SBX_BUCKET) &&
             igt__json_write(out, doc, IGT__JSON_INDENT4) && igt__buf_putc(out, '\n');
+
   igt__json_free(doc);
   return ok;
 }
@@ -208,6 +217,7 @@ static bool root_text(const sbx_server *server, const sbx_credentials *root, igt
 /* Writes the whole file or none, never readable by others. */
 static bool write_private(const char *path, const char *data, size_t n) {
   char temporary[4200];
+
   if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
     return false;
   unlink(temporary);
@@ -226,6 +236,7 @@ bool sbx_s3_root_write(sbx_server *server, char *error, size_t error_cap) {
   igt__buf text;
   char path[4096];
   bool ok = false;
+
   igt__buf_init(&text, 16 * 1024);
   if (!root_find(server, &root) || !root_text(server, &root, &text)) {
     snprintf(error, error_cap, "the root account's keys cannot be stored in %s", server->data_dir);

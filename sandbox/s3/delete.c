@@ -21,6 +21,7 @@ typedef struct deletion {
 
 static igt_status on_element(void *payload, const char *path, const char *text, igt_error *err) {
   deletion *d = payload;
+
   (void)err;
   if (strcmp(path, "Delete") == 0)
     d->root = true;
@@ -52,6 +53,7 @@ static void delete_one(s3_call *call, const char *key, bool quiet, igt__buf *xml
 
 static void delete_all(s3_call *call, const deletion *d) {
   igt__buf xml;
+
   igt__buf_init(&xml, MAX_RESPONSE);
   s3_xml_open(&xml, "DeleteResult");
   /* One transaction: a thousand commits would take a second. */
@@ -68,6 +70,7 @@ static void delete_all(s3_call *call, const deletion *d) {
 
 static void run(s3_call *call) {
   deletion *d = igt__calloc(1, sizeof *d);
+
   if (!d) {
     s3_fail(call, S3_INTERNAL, NULL);
     return;

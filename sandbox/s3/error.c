@@ -20,6 +20,7 @@ static const struct {
 static void respond(s3_call *call, s3_code code, const char *element, const char *value,
                     const char *text) {
   igt__buf xml;
+
   igt__buf_init(&xml, MAX_ERROR_XML);
   igt__buf_puts(&xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
   s3_xml_text(&xml, "Code", codes[code].code);
@@ -41,6 +42,7 @@ static void respond(s3_call *call, s3_code code, const char *element, const char
 void s3_fail(s3_call *call, s3_code code, const char *fmt, ...) {
   char text[512];
   va_list args;
+
   va_start(args, fmt);
   if (fmt)
     vsnprintf(text, sizeof text, fmt, args);
@@ -52,6 +54,7 @@ void s3_fail_with(s3_call *call, s3_code code, const char *element, const char *
                   const char *fmt, ...) {
   char text[512];
   va_list args;
+
   va_start(args, fmt);
   if (fmt)
     vsnprintf(text, sizeof text, fmt, args);

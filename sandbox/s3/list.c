@@ -33,6 +33,7 @@ typedef struct listing {
 
 static void put_name(igt__buf *out, const char *element, const char *name, bool encode) {
   igt__buf encoded;
+
   if (!encode) {
     s3_xml_text(out, element, name);
     return;
@@ -45,6 +46,7 @@ static void put_name(igt__buf *out, const char *element, const char *name, bool 
 
 static void put_object(listing *l, const sbx_object *object) {
   igt__buf *out = &l->entries;
+
   igt__buf_puts(out, "<Contents>");
   put_name(out, "Key", object->key, l->encode);
   s3_xml_time(out, "LastModified", object->modified);
@@ -68,6 +70,7 @@ static void put_common(listing *l, const char *common) {
 static char *common_prefix(const listing *l, const char *key) {
   size_t n = strlen(l->prefix);
   const char *hit = *l->delimiter ? strstr(key + n, l->delimiter) : NULL;
+
   if (!hit)
     return NULL;
   return igt__arena_strndup(l->call->arena, key, (size_t)(hit - key) + strlen(l->delimiter));
@@ -88,6 +91,7 @@ static bool count_entry(listing *l, const char *name) {
 static bool on_object(void *payload, const sbx_object *object) {
   listing *l = payload;
   char *common = common_prefix(l, object->key);
+
   if (!common) {
     if (!count_entry(l, object->key))
       return false;
@@ -126,6 +130,7 @@ static bool scan(listing *l) {
 
 static const char *query_or(const s3_call *call, const char *name, const char *missing) {
   const char *value = sbx_query(call->req, name, 0);
+
   return value ? value : missing;
 }
 
@@ -133,6 +138,7 @@ static const char *query_or(const s3_call *call, const char *name, const char *m
 static const char *open_token(s3_call *call, const char *token) {
   igt__buf text;
   const char *out = NULL;
+
   igt__buf_init(&text, 4096);
   if (igt__base64url_decode(&text, token, strlen(token)) && strlen(text.data) == text.len)
     out = igt__arena_strdup(call->arena, text.data);
@@ -142,6 +148,7 @@ static const char *open_token(s3_call *call, const char *token) {
 
 static void put_token(igt__buf *out, const char *last) {
   igt__buf text;
+
   igt__buf_init(&text, 8192);
   igt__base64url_encode(&text, last, strlen(last));
   s3_xml_text(out, "NextContinuationToken", text.data);
@@ -152,6 +159,7 @@ static bool read_question(listing *l) {
   s3_call *call = l->call;
   const char *encoding = query_or(call, "encoding-type", NULL);
   const char *token = l->v2 ? query_or(call, "continuation-token", NULL) : NULL;
+
   l->prefix = query_or(call, "prefix", "");
   l->delimiter = query_or(call, "delimiter", "");
   l->start = query_or(call, l->v2 ? "start-after" : "marker", "");
@@ -179,6 +187,7 @@ static bool read_question(listing *l) {
 
 static void put_position(const listing *l, igt__buf *out) {
   const char *token = sbx_query(l->call->req, "continuation-token", 0);
+
   if (l->v2) {
     const char *start = sbx_query(l->call->req, "start-after", 0);
     s3_xml_int(out, "KeyCount", l->count);
@@ -198,6 +207,7 @@ static void put_position(const listing *l, igt__buf *out) {
 
 static void response(listing *l) {
   igt__buf xml;
+
   igt__buf_init(&xml, MAX_RESPONSE);
   s3_xml_open(&xml, "ListBucketResult");
   s3_xml_text(&xml, "Name", l->call->bucket);
@@ -217,6 +227,7 @@ static void response(listing *l) {
 
 static void run(s3_call *call, bool v2) {
   listing l = {.call = call, .v2 = v2};
+
   igt__buf_init(&l.entries, MAX_RESPONSE);
   if (read_question(&l)) {
     if (scan(&l) && !l.entries.failed)

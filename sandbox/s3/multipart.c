@@ -22,6 +22,7 @@ static bool read_checksum(s3_call *call, char *out, size_t cap) {
   const char *name = sbx_header(call->req, "x-amz-checksum-algorithm");
   const char *type = sbx_header(call->req, "x-amz-checksum-type");
   const s3_checksum *kind = name ? s3_checksum_by_name(name) : NULL;
+
   out[0] = '\0';
   if (!name && !type)
     return true;
@@ -57,6 +58,7 @@ static void put_created(const s3_call *call, const sbx_upload *upload, igt__buf 
 static void add_created_headers(s3_call *call, const sbx_upload *upload) {
   bool full = false;
   const s3_checksum *kind = s3_upload_checksum(upload, &full);
+
   if (upload->sse[0])
     sbx_add_header(call->req, "x-amz-server-side-encryption", upload->sse);
   if (!kind)
@@ -68,6 +70,7 @@ static void add_created_headers(s3_call *call, const sbx_upload *upload) {
 static void create_run(s3_call *call) {
   sbx_upload upload = {.initiated = igt__wall_seconds()};
   igt__buf xml;
+
   igt__buf_init(&xml, MAX_RESPONSE);
   if (!s3_attributes_read(call, &upload.content_type, &upload.metadata, upload.sse) ||
       !read_checksum(call, upload.checksum, sizeof upload.checksum))
@@ -92,6 +95,7 @@ const s3_operation s3_create_upload = {S3_RIGHT_WRITE, S3_BODY_NONE, NULL, creat
 
 bool s3_find_upload(s3_call *call) {
   const char *id = sbx_query(call->req, "uploadId", 0);
+
   if (sbx_upload_get(call->server->store, call->bucket, call->key, id, &call->upload))
     return true;
   s3_fail_with(call, S3_NO_SUCH_UPLOAD, "UploadId", id, NULL);
@@ -100,6 +104,7 @@ bool s3_find_upload(s3_call *call) {
 
 bool s3_read_part_number(s3_call *call) {
   int64_t number = s3_query_int(call, "partNumber", -1, -1);
+
   call->part_number = (unsigned)number;
   if (number >= 1 && number <= MAX_PARTS)
     return true;
@@ -123,6 +128,7 @@ static bool part_begin(s3_call *call) {
 const s3_checksum *s3_upload_checksum(const sbx_upload *upload, bool *full) {
   char name[32];
   const char *space = strchr(upload->checksum, ' ');
+
   if (!space)
     return NULL;
   snprintf(name, sizeof name, "%.*s", (int)(space - upload->checksum), upload->checksum);
@@ -137,6 +143,7 @@ static bool keep_checksum(s3_call *call, sbx_part *part) {
   bool full = false;
   const s3_checksum *wanted = s3_upload_checksum(&call->upload, &full);
   const s3_checksum *given = call->payload.checksum;
+
   if (wanted && given == wanted)
     snprintf(part->checksum, sizeof part->checksum, "%s", call->payload.checksum_value);
   if (!wanted || given == wanted || full)
@@ -149,6 +156,7 @@ static bool keep_checksum(s3_call *call, sbx_part *part) {
 
 static void part_run(s3_call *call) {
   sbx_part part = {.number = call->part_number, .modified = igt__wall_seconds()};
+
   igt__hex(call->payload.md5_value, sizeof call->payload.md5_value, part.etag);
   if (!keep_checksum(call, &part))
     return;
@@ -182,6 +190,7 @@ typedef struct part_list {
 
 static bool on_part(void *payload, const sbx_part *part) {
   part_list *l = payload;
+
   if (l->count == l->max) {
     l->truncated = true;
     return false;
@@ -201,6 +210,7 @@ static bool on_part(void *payload, const sbx_part *part) {
 
 static void put_parts(s3_call *call, part_list *l, int64_t marker, igt__buf *xml) {
   bool full = false;
+
   s3_xml_open(xml, "ListPartsResult");
   s3_xml_text(xml, "Bucket", call->bucket);
   s3_xml_text(xml, "Key", call->key);
@@ -224,6 +234,7 @@ static void list_parts_run(s3_call *call) {
   part_list l = {.max = s3_query_int(call, "max-parts", MAX_LISTED, -1)};
   int64_t marker = s3_query_int(call, "part-number-marker", 0, -1);
   igt__buf xml;
+
   if (l.max < 0 || marker < 0 || marker > INT32_MAX) {
     s3_fail(call, S3_INVALID_ARGUMENT,
             "max-parts and part-number-marker must be integers between "
@@ -255,6 +266,7 @@ typedef struct upload_list {
 
 static void put_key(igt__buf *out, const char *element, const char *key, bool encode) {
   igt__buf text;
+
   igt__buf_init(&text, 16 * 1024);
   if (encode)
     igt__uri_encode(&text, key, strlen(key), true);
@@ -264,6 +276,7 @@ static void put_key(igt__buf *out, const char *element, const char *key, bool en
 
 static bool on_upload(void *payload, const sbx_upload *upload) {
   upload_list *l = payload;
+
   if (l->count == l->max) {
     l->truncated = true;
     return false;
@@ -284,6 +297,7 @@ static void put_uploads(const s3_call *call, const upload_list *l, const char *p
                         igt__buf *xml) {
   const char *key = sbx_query(call->req, "key-marker", 0);
   const char *id = sbx_query(call->req, "upload-id-marker", 0);
+
   s3_xml_open(xml, "ListMultipartUploadsResult");
   s3_xml_text(xml, "Bucket", call->bucket);
   put_key(xml, "KeyMarker", key ? key : "", l->encode);
@@ -307,6 +321,7 @@ static void list_uploads_run(s3_call *call) {
   const char *key = sbx_query(call->req, "key-marker", 0);
   const char *id = sbx_query(call->req, "upload-id-marker", 0);
   igt__buf xml;
+
   if (sbx_query(call->req, "delimiter", 0) && *sbx_query(call->req, "delimiter", 0)) {
     s3_fail(call, S3_NOT_IMPLEMENTED, NULL);
     return;

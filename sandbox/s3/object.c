@@ -16,6 +16,7 @@
 int64_t s3_query_int(const s3_call *call, const char *name, int64_t missing, int64_t bad) {
   const char *text = sbx_query(call->req, name, 0);
   int64_t value = 0;
+
   if (!text || !*text)
     return missing;
   return igt__str_to_int64(text, &value) ? value : bad;
@@ -37,6 +38,7 @@ static bool put_begin(s3_call *call) {
 bool s3_commit_object(s3_call *call, const sbx_object *object) {
   sbx_store *store = call->server->store;
   sbx_incoming *in = call->in;
+
   call->in = NULL;
   bool ok = false;
   if (!s3_has_write_condition(call)) {
@@ -60,6 +62,7 @@ bool s3_commit_object(s3_call *call, const sbx_object *object) {
 static void put_run(s3_call *call) {
   const s3_payload *p = &call->payload;
   sbx_object object = {.modified = igt__wall_seconds()};
+
   if (!s3_attributes_read(call, &object.content_type, &object.metadata, object.sse))
     goto out;
   object.key = igt__strdup(call->key);
@@ -89,11 +92,13 @@ const s3_operation s3_put_object = {S3_RIGHT_WRITE, S3_BODY_OBJECT, put_begin, p
 
 static bool wants_checksums(const s3_call *call) {
   const char *mode = sbx_header(call->req, "x-amz-checksum-mode");
+
   return mode && igt__str_eq_nocase(mode, "ENABLED");
 }
 
 static void add_range_headers(s3_call *call, const sbx_object *object, const s3_range *range) {
   char text[80];
+
   if (range->partial && range->size > 0) {
     snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)range->from,
              (unsigned long long)(range->from + range->size - 1), (unsigned long long)object->size);
@@ -110,6 +115,7 @@ static void add_range_headers(s3_call *call, const sbx_object *object, const s3_
 static void add_headers(s3_call *call, const sbx_object *object, const s3_range *range) {
   bool wanted = wants_checksums(call);
   char ignored[64];
+
   s3_attributes_add(call, object, wanted && !range->partial);
   add_range_headers(call, object, range);
   const s3_checksum *kind = wanted && range->checksum[0]
@@ -121,6 +127,7 @@ static void add_headers(s3_call *call, const sbx_object *object, const s3_range 
 
 static const char *content_type(const s3_call *call, const sbx_object *object) {
   const char *wanted = sbx_query(call->req, "response-content-type", 0);
+
   if (wanted)
     return wanted;
   return object->content_type ? object->content_type : "binary/octet-stream";
@@ -130,6 +137,7 @@ static void read_run(s3_call *call, bool body) {
   sbx_object object = {0};
   s3_range range;
   int fd = -1;
+
   if (body)
     fd = sbx_object_open(call->server->store, call->bucket, call->key, &object);
   if (body ? fd < 0 : !sbx_object_get(call->server->store, call->bucket, call->key, &object)) {
@@ -169,6 +177,7 @@ static void tagging_run(s3_call *call) {
   static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                             "<Tagging xmlns=\"" S3_NAMESPACE "\"><TagSet/></Tagging>";
   sbx_object object = {0};
+
   if (sbx_object_get(call->server->store, call->bucket, call->key, &object))
     sbx_respond(call->req, 200, "application/xml", xml, sizeof xml - 1);
   else

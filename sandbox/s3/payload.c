@@ -65,6 +65,7 @@ static bool read_mode(s3_call *call) {
 static bool read_length(s3_call *call) {
   s3_payload *p = payload_of(call);
   const char *decoded = sbx_header(call->req, "x-amz-decoded-content-length");
+
   p->length = call->req->content_length;
   if (p->mode == S3_PAYLOAD_CHUNKS) {
     if (!decoded || !igt__str_to_int64(decoded, &p->length) || p->length < 0)
@@ -88,6 +89,7 @@ static bool read_md5(s3_call *call) {
   s3_payload *p = payload_of(call);
   const char *value = sbx_header(call->req, "Content-MD5");
   igt__buf raw;
+
   if (!value)
     return true;
   igt__buf_init(&raw, 64);
@@ -110,6 +112,7 @@ typedef struct sum_search {
 static bool find_sum(void *payload, const char *name, const char *value) {
   sum_search *search = payload;
   const s3_checksum *kind = s3_checksum_by_header(name);
+
   if (kind) {
     search->kind = kind;
     search->value = value;
@@ -125,6 +128,7 @@ static bool read_checksum(s3_call *call) {
   const char *algorithm = sbx_header(call->req, "x-amz-sdk-checksum-algorithm");
   unsigned char raw[IGT__DIGEST_MAX];
   sum_search search = {0};
+
   if (call->op->foreign_checksum)
     return true;
   sbx_headers_each(call->req, find_sum, &search);
@@ -168,6 +172,7 @@ static bool is_same_digest(const s3_payload *p) {
 static bool make_digests(s3_call *call) {
   s3_payload *p = payload_of(call);
   bool object = call->op->body == S3_BODY_OBJECT;
+
   /* S3 adds a CRC64NVME to each object whose client sent no checksum (since December 2024); not to
    * parts here, so that there are also objects with only an ETag. */
   p->own_sum = call->op == &s3_put_object && !p->checksum;
@@ -183,6 +188,7 @@ static bool make_digests(s3_call *call) {
 
 bool s3_payload_begin(s3_call *call) {
   s3_payload *p = payload_of(call);
+
   igt__buf_init(&p->line, MAX_TRAILER);
   igt__buf_init(&call->text, (size_t)MAX_TEXT_BODY);
   return read_mode(call) && read_length(call) && read_md5(call) && read_checksum(call) &&
@@ -210,6 +216,7 @@ static bool fail_storage(s3_call *call) {
 /* Hashes decoded bytes and passes them on. */
 static bool take(s3_call *call, const char *data, size_t n) {
   s3_payload *p = payload_of(call);
+
   p->size += n;
   if (p->length >= 0 && p->size > (uint64_t)p->length) {
     s3_fail(call, S3_INCOMPLETE_BODY, NULL);
@@ -246,6 +253,7 @@ static bool check_chain(s3_call *call, const char *kind, const unsigned char *di
   unsigned char mac[32];
   char hex[65];
   igt__buf text;
+
   igt__hex(digest, 32, hex);
   igt__buf_init(&text, 1024);
   /* Only a chunk's string to sign contains the digest of its (never used) headers. */
@@ -267,6 +275,7 @@ static bool check_chain(s3_call *call, const char *kind, const unsigned char *di
 static bool end_of_chunk(s3_call *call) {
   s3_payload *p = payload_of(call);
   unsigned char digest[32];
+
   if (!p->chunks_signed)
     return true;
   igt__digest_final(p->chunk, digest);
@@ -279,6 +288,7 @@ static bool read_chunk_header(s3_call *call) {
   char *line = p->line.data, *end = line;
   static const char name[] = ";chunk-signature=";
   size_t digits = strspn(line, "0123456789abcdefABCDEF");
+
   if (digits == 0 || digits > 15)
     return fail_chunk(call);
   p->chunk_size = p->chunk_left = strtoull(line, &end, 16);
@@ -305,6 +315,7 @@ static bool read_chunk_header(s3_call *call) {
 static size_t take_line(s3_payload *p, const char *data, size_t n, bool *whole) {
   const char *end = memchr(data, '\n', n);
   size_t used = end ? (size_t)(end - data) + 1 : n;
+
   igt__buf_append(&p->line, data, end ? used - 1 : used);
   *whole = end != NULL;
   if (*whole && p->line.len > 0 && p->line.data[p->line.len - 1] == '\r')
@@ -315,6 +326,7 @@ static size_t take_line(s3_payload *p, const char *data, size_t n, bool *whole) 
 static size_t take_chunk_data(s3_call *call, const char *data, size_t n, bool *ok) {
   s3_payload *p = payload_of(call);
   size_t used = n < p->chunk_left ? n : (size_t)p->chunk_left;
+
   *ok = take(call, data, used);
   p->chunk_left -= used;
   if (*ok && p->chunk_left == 0) {
@@ -329,6 +341,7 @@ static size_t decode(s3_call *call, const char *data, size_t n, bool *ok) {
   s3_payload *p = payload_of(call);
   bool whole = false;
   size_t used = n;
+
   switch (p->state) {
   case S3_CHUNK_HEADER:
     used = take_line(p, data, n, &whole);
@@ -356,6 +369,7 @@ static size_t decode(s3_call *call, const char *data, size_t n, bool *ok) {
 
 bool s3_payload_write(s3_call *call, const char *data, size_t n) {
   bool ok = true;
+
   if (call->payload.mode != S3_PAYLOAD_CHUNKS)
     return take(call, data, n);
   while (ok && n > 0) {
@@ -383,6 +397,7 @@ static char *trim(char *text) {
 static bool take_trailing_sum(s3_call *call, const char *name, const char *value) {
   s3_payload *p = payload_of(call);
   unsigned char raw[IGT__DIGEST_MAX];
+
   if (!p->checksum || p->checksum_value[0] || s3_checksum_by_header(name) != p->checksum)
     return fail_trailer(call);
   if (!s3_checksum_decode(p->checksum, value, raw)) {
@@ -397,6 +412,7 @@ static bool take_trailing_sum(s3_call *call, const char *name, const char *value
 /* Lines "name:value"; canonical receives those that are signed. */
 static bool read_trailer_lines(s3_call *call, igt__buf *canonical, const char **signature) {
   char *rest = call->payload.line.data;
+
   for (char *line; (line = strsep(&rest, "\n"));) {
     line = trim(line);
     if (!*line)
@@ -425,6 +441,7 @@ static bool end_of_chunks(s3_call *call) {
   unsigned char digest[32];
   igt__buf canonical;
   bool ok = false;
+
   if (p->state != S3_CHUNK_TRAILER) {
     s3_fail(call, S3_INCOMPLETE_BODY, NULL);
     return false;
@@ -449,6 +466,7 @@ out:
 static bool compare_sum(s3_call *call, const unsigned char *digest) {
   const s3_payload *p = payload_of(call);
   char text[64];
+
   s3_base64(digest, igt__digest_size(p->checksum->alg), text, sizeof text);
   if (strcmp(text, p->checksum_value) == 0)
     return true;
@@ -460,6 +478,7 @@ static bool compare_sum(s3_call *call, const unsigned char *digest) {
 static bool check_sha256(s3_call *call) {
   unsigned char digest[32];
   char hex[65];
+
   igt__digest_final(call->payload.whole, digest);
   igt__hex(digest, sizeof digest, hex);
   if (igt__str_eq_nocase(hex, call->payload.sha256))
@@ -471,6 +490,7 @@ static bool check_sha256(s3_call *call) {
 static bool check_md5(s3_call *call) {
   s3_payload *p = payload_of(call);
   char text[32];
+
   igt__digest_final(p->md5, p->md5_value);
   s3_base64(p->md5_value, sizeof p->md5_value, text, sizeof text);
   if (!p->content_md5[0] || strcmp(text, p->content_md5) == 0)
@@ -483,6 +503,7 @@ static bool check_md5(s3_call *call) {
 static bool check_sum(s3_call *call) {
   s3_payload *p = payload_of(call);
   unsigned char digest[IGT__DIGEST_MAX];
+
   igt__digest_final(p->sum, digest);
   if (!p->own_sum)
     return compare_sum(call, digest);
@@ -494,6 +515,7 @@ static bool check_sum(s3_call *call) {
 
 bool s3_payload_end(s3_call *call) {
   s3_payload *p = payload_of(call);
+
   if (p->mode == S3_PAYLOAD_CHUNKS && !end_of_chunks(call))
     return false;
   if (p->length >= 0 && p->size != (uint64_t)p->length) {
@@ -506,6 +528,7 @@ bool s3_payload_end(s3_call *call) {
 
 void s3_add_checksum_header(s3_call *call) {
   const s3_payload *p = &call->payload;
+
   if (p->checksum)
     sbx_add_header(call->req, p->checksum->header, p->checksum_value);
 }

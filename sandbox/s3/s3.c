@@ -62,6 +62,7 @@ static bool has(const s3_call *call, const char *name) {
 
 static const s3_operation *bucket_operation(const s3_call *call) {
   const char *method = call->req->method;
+
   if (strcmp(method, "GET") == 0) {
     if (has(call, "location"))
       return &s3_get_location;
@@ -82,6 +83,7 @@ static const s3_operation *bucket_operation(const s3_call *call) {
 static const s3_operation *object_operation(const s3_call *call) {
   const char *method = call->req->method;
   bool upload = has(call, "uploadId");
+
   if (has(call, "tagging"))
     return strcmp(method, "GET") == 0 ? &s3_get_tagging : NULL;
   if (strcmp(method, "GET") == 0)
@@ -124,6 +126,7 @@ static bool find_operation(s3_call *call) {
 static const char *decode(s3_call *call, const char *s, size_t n) {
   igt__buf plain;
   const char *out = NULL;
+
   igt__buf_init(&plain, n + 1);
   if (igt__uri_decode(&plain, s, n, false) && strlen(plain.data) == plain.len &&
       igt__utf8_valid(plain.data, plain.len))
@@ -134,6 +137,7 @@ static const char *decode(s3_call *call, const char *s, size_t n) {
 
 static bool find_place(s3_call *call) {
   const char *path = call->req->path;
+
   if (*path != '/') {
     s3_fail(call, S3_INVALID_URI, NULL);
     return false;
@@ -174,12 +178,14 @@ static bool check_place(s3_call *call) {
 /* "x-amz-request-id": 16 hex digits; identifies a request in the clients' logs. */
 static void make_id(s3_call *call) {
   static atomic_uint_fast64_t counter;
+
   snprintf(call->id, sizeof call->id, "%016llX",
            (unsigned long long)(atomic_fetch_add(&counter, 1) + 1));
 }
 
 static void begin(void *server, sbx_request *req) {
   s3_call *call = igt__calloc(1, sizeof *call);
+
   if (!call) {
     sbx_respond(req, 500, NULL, NULL, 0);
     return;
@@ -208,6 +214,7 @@ static bool body(void *server, sbx_request *req, const char *data, size_t n) {
 
 static void end(void *server, sbx_request *req) {
   s3_call *call = req->state;
+
   (void)server;
   if (s3_payload_end(call))
     call->op->run(call);
@@ -215,6 +222,7 @@ static void end(void *server, sbx_request *req) {
 
 static void done(void *server, sbx_request *req) {
   s3_call *call = req->state;
+
   (void)server;
   if (!call)
     return;

@@ -57,6 +57,7 @@ void s3_xml_time(igt__buf *out, const char *element, int64_t seconds) {
   char text[32];
   struct tm tm;
   time_t t = (time_t)seconds;
+
   gmtime_r(&t, &tm);
   strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
   s3_xml_text(out, element, text);

@@ -37,6 +37,7 @@ struct store_cache {
 
 store_cache *sbx__cache_new(void) {
   store_cache *cache = igt__calloc(1, sizeof *cache);
+
   if (cache)
     pthread_mutex_init(&cache->lock, NULL);
   return cache;
@@ -57,6 +58,7 @@ void sbx__cache_free(store_cache *cache) {
 /* FNV-1a, 64 bits. */
 static uint64_t hash_of(const char *space, const char *key) {
   uint64_t hash = 14695981039346656037u;
+
   for (; *space; space++)
     hash = (hash ^ (unsigned char)*space) * 1099511628211u;
   for (hash *= 1099511628211u; *key; key++)
@@ -67,6 +69,7 @@ static uint64_t hash_of(const char *space, const char *key) {
 /* The link to the entry, which is NULL if there is none. */
 static entry **find_locked(store_cache *cache, uint64_t hash, const char *space, const char *key) {
   entry **at = &cache->chains[hash % BUCKETS];
+
   while (*at &&
          ((*at)->hash != hash || strcmp((*at)->key, key) != 0 || strcmp((*at)->space, space) != 0))
     at = &(*at)->chain;
@@ -77,6 +80,7 @@ bool sbx__cache_get(store_cache *cache, const char *space, const char *key,
                     bool (*take)(void *payload, const char *value, size_t n), void *payload,
                     uint64_t *stamp) {
   uint64_t hash = hash_of(space, key);
+
   pthread_mutex_lock(&cache->lock);
   const entry *e = *find_locked(cache, hash, space, key);
   bool found = e && take(payload, e->text, e->n);
@@ -91,6 +95,7 @@ static entry *entry_new(const char *space, const char *key, const char *value, s
   size_t space_n = strlen(space) + 1, key_n = strlen(key) + 1;
   size_t bytes = sizeof(entry) + n + space_n + key_n;
   entry *e = igt__malloc(bytes);
+
   if (!e)
     return NULL;
   *e = (entry){.hash = hash_of(space, key), .n = n, .bytes = bytes};
@@ -103,6 +108,7 @@ static entry *entry_new(const char *space, const char *key, const char *value, s
 /* at: the link to it. */
 static void remove_locked(store_cache *cache, entry **at) {
   entry *e = *at;
+
   *at = e->chain;
   *(e->older ? &e->older->newer : &cache->oldest) = e->newer;
   *(e->newer ? &e->newer->older : &cache->newest) = e->older;
@@ -112,6 +118,7 @@ static void remove_locked(store_cache *cache, entry **at) {
 
 static void add_locked(store_cache *cache, entry *e) {
   entry **chain = &cache->chains[e->hash % BUCKETS];
+
   e->chain = *chain;
   *chain = e;
   e->older = cache->newest;
@@ -127,6 +134,7 @@ static void add_locked(store_cache *cache, entry *e) {
 void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *space, const char *key,
                     const char *value, size_t n) {
   entry *e = entry_new(space, key, value, n);
+
   if (!e)
     return;
   pthread_mutex_lock(&cache->lock);
@@ -142,6 +150,7 @@ void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *space, const
 
 void sbx__cache_drop(store_cache *cache, const char *space, const char *key) {
   uint64_t hash = hash_of(space, key);
+
   pthread_mutex_lock(&cache->lock);
   entry **at = find_locked(cache, hash, space, key);
   if (*at)
@@ -155,6 +164,7 @@ void sbx__cache_drop(store_cache *cache, const char *space, const char *key) {
 void sbx__cache_stage(store_cache *cache, const char *space, const char *key, const char *value,
                       size_t n) {
   entry *e = entry_new(space, key, value, n);
+
   pthread_mutex_lock(&cache->lock);
   igt__free(cache->staged);
   cache->staged = e;

@@ -21,6 +21,7 @@
 static bool put_row(sbx_store *store, const char *kind, const char *id, const char *parent,
                     const igt__buf *text) {
   store_query q;
+
   sbx__cache_drop(store->docs, kind, id);
   if (!sbx__query_begin(&q, store, STMT_DOC_PUT))
     return false;
@@ -38,6 +39,7 @@ bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char 
                  const igt__json *doc) {
   store_scope scope;
   igt__buf text;
+
   igt__buf_init(&text, INT_MAX);
   bool ok = igt__json_write(&text, doc, IGT__JSON_COMPACT) && sbx__scope_enter(&scope, store) &&
             sbx__scope_leave(&scope, put_row(store, kind, id, parent, &text));
@@ -55,6 +57,7 @@ static bool doc_find(sbx_store *store, const char *kind, const char *id, igt__bu
   store_query q;
   uint64_t stamp = 0;
   bool own = sbx__in_transaction(store);
+
   igt__buf_init(text, INT_MAX);
   if (!own && sbx__cache_get(store->docs, kind, id, take_text, text, &stamp))
     return true;
@@ -73,6 +76,7 @@ static bool doc_find(sbx_store *store, const char *kind, const char *id, igt__bu
 igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id) {
   igt__json *doc = NULL;
   igt__buf text;
+
   if (doc_find(store, kind, id, &text) &&
       igt__json_parse(text.data, text.len, kind, &doc, NULL) != IGT_OK)
     doc = NULL;
@@ -83,12 +87,14 @@ igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id) {
 bool sbx_doc_has(sbx_store *store, const char *kind, const char *id) {
   igt__buf text;
   bool found = doc_find(store, kind, id, &text);
+
   igt__buf_finish(&text);
   return found;
 }
 
 static char *text_of(const igt__slice *slice) {
   char *text = igt__malloc(slice->len + 1);
+
   if (text)
     igt__slice_unescape(slice, text);
   return text;
@@ -99,6 +105,7 @@ static bool take_texts(const char *doc, size_t n, const char *const *names, char
                        size_t count) {
   igt__scan scan;
   bool first = true;
+
   igt__scan_init(&scan, doc, n);
   if (!igt__scan_open(&scan, '{'))
     return false;
@@ -121,6 +128,7 @@ static bool take_texts(const char *doc, size_t n, const char *const *names, char
 bool sbx_doc_texts(sbx_store *store, const char *kind, const char *id, const char *const *names,
                    char **out, size_t count) {
   igt__buf doc;
+
   memset(out, 0, count * sizeof *out);
   bool ok = doc_find(store, kind, id, &doc) && take_texts(doc.data, doc.len, names, out, count);
   igt__buf_finish(&doc);
@@ -134,6 +142,7 @@ bool sbx_doc_texts(sbx_store *store, const char *kind, const char *id, const cha
 /* A write with two text arguments, the first a kind or an owner; true when it changed a row. */
 static bool delete_by_two(sbx_store *store, store_stmt id, const char *a, const char *b) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, id))
     return false;
   sbx__query_text(&q, 1, a);
@@ -145,6 +154,7 @@ static bool delete_by_two(sbx_store *store, store_stmt id, const char *a, const 
 
 bool sbx_doc_delete(sbx_store *store, const char *kind, const char *id) {
   store_scope scope;
+
   if (!sbx__scope_enter(&scope, store))
     return false;
   sbx__cache_drop(store->docs, kind, id);
@@ -155,6 +165,7 @@ bool sbx_doc_delete(sbx_store *store, const char *kind, const char *id) {
 
 int64_t sbx_doc_count(sbx_store *store, const char *kind, const char *parent) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, parent ? STMT_DOC_COUNT_PARENT : STMT_DOC_COUNT))
     return 0;
   sbx__query_text(&q, 1, kind);
@@ -180,6 +191,7 @@ struct sbx_cursor {
 
 sbx_cursor *sbx_doc_cursor(sbx_store *store, const char *kind, const char *parent) {
   sbx_cursor *cursor = igt__calloc(1, sizeof *cursor);
+
   if (!cursor)
     return NULL;
   igt__buf_init(&cursor->text, INT_MAX);
@@ -206,6 +218,7 @@ static bool cursor_add(sbx_cursor *cursor, store_query *q) {
   size_t id_len = (size_t)sqlite3_column_bytes(q->stmt, 1);
   size_t doc_len = (size_t)sqlite3_column_bytes(q->stmt, 2);
   size_t at = cursor->text.len;
+
   cursor->rows[cursor->count].id = at;
   cursor->rows[cursor->count].doc = at + id_len + 1;
   cursor->rows[cursor->count].len = doc_len;
@@ -221,6 +234,7 @@ static bool cursor_add(sbx_cursor *cursor, store_query *q) {
 
 static bool cursor_page(sbx_cursor *cursor) {
   store_query q;
+
   cursor->count = cursor->at = 0;
   igt__buf_clear(&cursor->text);
   if (cursor->last ||
@@ -255,6 +269,7 @@ bool sbx_doc_each(sbx_store *store, const char *kind, const char *parent,
   const char *id, *doc;
   size_t n;
   sbx_cursor *cursor = sbx_doc_cursor(store, kind, parent);
+
   if (!cursor)
     return false;
   while (sbx_cursor_next(cursor, &id, &doc, &n) && fn(payload, id, doc, n)) {
@@ -268,6 +283,7 @@ bool sbx_doc_each(sbx_store *store, const char *kind, const char *parent,
 bool sbx_kv_put(sbx_store *store, const char *kind, const char *key, const char *value,
                 int64_t expires) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_KV_PUT))
     return false;
   sbx__query_text(&q, 1, kind);
@@ -282,11 +298,13 @@ bool sbx_kv_put(sbx_store *store, const char *kind, const char *key, const char 
 
 char *sbx_kv_get(sbx_store *store, const char *kind, const char *key) {
   int64_t expires;
+
   return sbx_kv_get_until(store, kind, key, &expires);
 }
 
 char *sbx_kv_get_until(sbx_store *store, const char *kind, const char *key, int64_t *expires) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_KV_GET))
     return NULL;
   sbx__query_text(&q, 1, kind);
@@ -300,6 +318,7 @@ char *sbx_kv_get_until(sbx_store *store, const char *kind, const char *key, int6
 
 bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key) {
   bool deleted = delete_by_two(store, STMT_KV_DELETE, kind, key);
+
   sbx__wrote(store, kind);
   return deleted;
 }
@@ -310,6 +329,7 @@ bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key) {
 static bool write_file(sbx_store *store, store_stmt id, const char *owner, const char *key,
                        int64_t size, bool completed, bool *changed) {
   store_query q;
+
   *changed = false;
   if (!sbx__query_begin(&q, store, id))
     return false;
@@ -326,12 +346,14 @@ static bool write_file(sbx_store *store, store_stmt id, const char *owner, const
 bool sbx_file_put(sbx_store *store, const char *owner, const char *key, int64_t size,
                   bool completed) {
   bool changed;
+
   return write_file(store, STMT_FILE_PUT, owner, key, size, completed, &changed);
 }
 
 bool sbx_file_add(sbx_store *store, const char *owner, const char *key, int64_t size, bool *known) {
   bool added;
   bool ok = write_file(store, STMT_FILE_ADD, owner, key, size, false, &added);
+
   *known = !added;
   return ok;
 }
@@ -344,6 +366,7 @@ bool sbx_file_complete(sbx_store *store, const char *owner, const char *key, int
 bool sbx_file_get(sbx_store *store, const char *owner, const char *key, int64_t *size,
                   bool *completed) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_FILE_GET))
     return false;
   sbx__query_text(&q, 1, owner);
@@ -364,6 +387,7 @@ bool sbx_file_delete(sbx_store *store, const char *owner, const char *key) {
 bool sbx_file_each(sbx_store *store, const char *owner,
                    bool (*fn)(void *payload, const sbx_file *file), void *payload) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_FILE_EACH))
     return false;
   sbx__query_text(&q, 1, owner);

@@ -40,6 +40,7 @@ struct sbx_incoming {
 static void make_id(sbx_store *store, char *id) {
   unsigned char bytes[16];
   uint64_t number = atomic_fetch_add(&store->next_id, 1);
+
   for (size_t i = 0; i < 8; i++)
     bytes[i] = (unsigned char)(number >> (8 * i));
   memcpy(bytes + 8, store->run, sizeof store->run);
@@ -48,6 +49,7 @@ static void make_id(sbx_store *store, char *id) {
 
 sbx_incoming *sbx_incoming_new(sbx_store *store) {
   sbx_incoming *in = igt__malloc(sizeof *in);
+
   if (!in)
     return NULL;
   in->store = store;
@@ -113,6 +115,7 @@ uint64_t sbx__incoming_size(const sbx_incoming *in) {
  * the start of a new sandbox takes. */
 static bool made_folder(sbx_incoming *in, const char *to) {
   char folder[sizeof "objects/00"];
+
   if (errno != ENOENT)
     return false;
   snprintf(folder, sizeof folder, "%.10s", to);
@@ -123,6 +126,7 @@ static bool made_folder(sbx_incoming *in, const char *to) {
  * object, and the sweep removes what a crash leaves. */
 static bool place_buffer(sbx_incoming *in, const char *to) {
   int fd = create(in, to);
+
   if (fd < 0 && made_folder(in, to))
     fd = create(in, to);
   if (fd < 0)
@@ -138,6 +142,7 @@ static bool renamed(sbx_incoming *in, const char *from, const char *to) {
 static bool place_file(sbx_incoming *in, const char *to) {
   char from[48];
   bool ok = incoming_flush(in, "", 0);
+
   ok = close(in->fd) == 0 && ok;
   in->fd = -1;
   incoming_path(in, from);
@@ -149,6 +154,7 @@ static bool place_file(sbx_incoming *in, const char *to) {
 
 bool sbx__incoming_place(sbx_incoming *in, char *id) {
   char to[48];
+
   sbx__object_path(in->id, to);
   memcpy(id, in->id, sizeof in->id);
   if (in->failed)
@@ -196,6 +202,7 @@ static bool row_pack(igt__buf *out, const sbx_object *object, const char *id) {
   cached_row row = {.object = *object,
                     .has_type = object->content_type != NULL,
                     .has_metadata = object->metadata != NULL};
+
   row.object.key = row.object.content_type = row.object.metadata = NULL;
   snprintf(row.id, sizeof row.id, "%s", id);
   igt__buf_init(out, INT_MAX);
@@ -216,6 +223,7 @@ static bool take_text(const char **at, bool there, char **out) {
 static bool row_unpack(void *payload, const char *value, size_t n) {
   cached_row *out = payload;
   const char *at = value + sizeof *out;
+
   (void)n;
   memcpy(out, value, sizeof *out);
   if (take_text(&at, true, &out->object.key) &&
@@ -229,6 +237,7 @@ static bool row_unpack(void *payload, const char *value, size_t n) {
 static void cache_put(sbx_store *store, uint64_t stamp, const char *bucket,
                       const sbx_object *object, const char *id) {
   igt__buf row;
+
   if (row_pack(&row, object, id))
     sbx__cache_put(store->objects, stamp, bucket, object->key, row.data, row.len);
   igt__buf_finish(&row);
@@ -237,6 +246,7 @@ static void cache_put(sbx_store *store, uint64_t stamp, const char *bucket,
 static void cache_stage(sbx_store *store, const char *bucket, const sbx_object *object,
                         const char *id) {
   igt__buf row;
+
   if (row_pack(&row, object, id))
     sbx__cache_stage(store->objects, bucket, object->key, row.data, row.len);
   igt__buf_finish(&row);
@@ -248,6 +258,7 @@ static void cache_stage(sbx_store *store, const char *bucket, const sbx_object *
 static bool object_drop_file(sbx_store *store, const char *bucket, const char *key) {
   store_query q;
   char id[33] = "";
+
   sbx__cache_drop(store->objects, bucket, key);
   if (!sbx__query_begin(&q, store, STMT_OBJECT_FILE))
     return false;
@@ -270,6 +281,7 @@ static bool object_drop_file(sbx_store *store, const char *bucket, const char *k
 bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, uint64_t size,
                         const sbx_object *object) {
   store_query q;
+
   if (!object_drop_file(store, bucket, object->key) ||
       !sbx__query_begin(&q, store, STMT_OBJECT_PUT))
     return false;
@@ -309,6 +321,7 @@ bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
   store_scope scope;
   char id[33];
   bool ok = false;
+
   if (store->backend)
     return commit_backend(store, in, object);
   if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
@@ -322,6 +335,7 @@ bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
 /* The row's strings as they are in SQLite, valid until the next step. */
 static void object_view(store_query *q, sbx_object *out) {
   const char *etag = sbx__query_column(q, 2), *sse = sbx__query_column(q, 6);
+
   *out = (sbx_object){.size = (uint64_t)sqlite3_column_int64(q->stmt, 1),
                       .modified = sqlite3_column_int64(q->stmt, 3)};
   snprintf(out->etag, sizeof out->etag, "%s", etag ? etag : "");
@@ -330,6 +344,7 @@ static void object_view(store_query *q, sbx_object *out) {
 
 static bool object_copy(store_query *q, sbx_object *out) {
   const char *type = sbx__query_column(q, 4), *metadata = sbx__query_column(q, 5);
+
   object_view(q, out);
   out->key = igt__strdup(sbx__query_column(q, 0));
   out->content_type = igt__strdup(type);
@@ -344,6 +359,7 @@ static bool object_copy(store_query *q, sbx_object *out) {
 static bool object_row(sbx_store *store, const char *bucket, const char *key, sbx_object *out,
                        char *id) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_OBJECT_GET))
     return false;
   sbx__query_text(&q, 1, bucket);
@@ -360,6 +376,7 @@ static bool object_find(sbx_store *store, const char *bucket, const char *key, s
                         char *id) {
   uint64_t stamp = 0;
   cached_row row;
+
   if (sbx__in_transaction(store))
     return object_row(store, bucket, key, out, id);
   if (sbx__cache_get(store->objects, bucket, key, row_unpack, &row, &stamp)) {
@@ -375,6 +392,7 @@ static bool object_find(sbx_store *store, const char *bucket, const char *key, s
 
 bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
   char id[33];
+
   if (store->backend)
     return sbx_s3_backend_get(store->backend, key, out);
   return object_find(store, bucket, key, out, id);
@@ -403,6 +421,7 @@ int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_o
 bool sbx_object_delete(sbx_store *store, const char *bucket, const char *key) {
   store_scope scope;
   store_query q;
+
   if (store->backend)
     return sbx_s3_backend_delete(store->backend, key);
   if (!sbx__scope_enter(&scope, store))
@@ -421,6 +440,7 @@ bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, c
                      bool (*fn)(void *payload, const sbx_object *object), void *payload) {
   store_query q;
   size_t n = strlen(prefix);
+
   if (store->backend)
     return sbx_s3_backend_each(store->backend, prefix, after, fn, payload);
   if (!sbx__query_begin(&q, store, STMT_OBJECT_EACH))
@@ -447,6 +467,7 @@ bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, c
 bool sbx_object_part(sbx_store *store, const char *bucket, const char *key, const char *etag,
                      unsigned number, sbx_part *out) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_OBJECT_PART))
     return false;
   sbx__query_text(&q, 1, bucket);

@@ -89,6 +89,7 @@ static void keep_private(const char *path) {
 static store_conn *conn_new(const char *dir) {
   char path[4096];
   store_conn *conn = igt__calloc(1, sizeof *conn);
+
   if (!conn || snprintf(path, sizeof path, "%s/sandbox.db", dir) >= (int)sizeof path)
     goto fail;
   /* A connection belongs to one thread at a time, so SQLite's own locks are not needed. The
@@ -133,6 +134,7 @@ static void reader_give(sbx_store *store, store_conn *conn) {
  * gets another. */
 static sqlite3_stmt *stmt_take(store_conn *conn, store_stmt id) {
   sqlite3_stmt *stmt = conn->stmts[id];
+
   conn->stmts[id] = NULL;
   if (!stmt && sqlite3_prepare_v3(conn->db, statements[id].sql, -1, SQLITE_PREPARE_PERSISTENT,
                                   &stmt, NULL) != SQLITE_OK)
@@ -210,6 +212,7 @@ const char *sbx__query_column(store_query *q, int i) {
 
 static bool run_on_writer(sbx_store *store, store_stmt id) {
   sqlite3_stmt *stmt = stmt_take(store->writer, id);
+
   if (!stmt)
     return false;
   bool ok = sqlite3_step(stmt) == SQLITE_DONE;
@@ -240,6 +243,7 @@ void sbx__doom_on_rollback(sbx_store *store, const char *id) {
 
 void sbx__object_unlink(sbx_store *store, const char *id) {
   char path[48];
+
   sbx__object_path(id, path);
   unlinkat(store->dir_fd, path, 0);
 }
@@ -250,6 +254,7 @@ uint64_t sbx_store_people(sbx_store *store) {
 
 void sbx__wrote(sbx_store *store, const char *kind) {
   static const char *const people[] = {"user", "service", "session", "secret"};
+
   for (size_t i = 0; i < sizeof people / sizeof people[0]; i++) {
     if (strcmp(kind, people[i]) != 0)
       continue;
@@ -265,6 +270,7 @@ static void leave(sbx_store *store, bool committed) {
   store_doomed *gone = committed ? &store->on_commit : &store->on_rollback;
   store_doomed *kept = committed ? &store->on_rollback : &store->on_commit;
   store_doomed files = *gone;
+
   *gone = (store_doomed){0};
   kept->count = 0;
   transaction_of = NULL;
@@ -341,6 +347,7 @@ static bool make_dirs(sbx_store *store) {
  * did not close the store. */
 static bool lock_dir(sbx_store *store, bool *crashed, char *error, size_t cap) {
   struct stat st;
+
   store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (store->lock_fd < 0 || fstat(store->lock_fd, &st) != 0) {
     snprintf(error, cap, "%s/lock cannot be opened: %s", store->dir, strerror(errno));
@@ -363,6 +370,7 @@ static void each_name(sbx_store *store, const char *path,
                       void (*fn)(sbx_store *store, const char *path, const char *name)) {
   int fd = openat(store->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
   if (!dir) {
     if (fd >= 0)
       close(fd);
@@ -377,12 +385,14 @@ static void each_name(sbx_store *store, const char *path,
 
 static void remove_name(sbx_store *store, const char *path, const char *name) {
   char full[320];
+
   snprintf(full, sizeof full, "%s/%s", path, name);
   unlinkat(store->dir_fd, full, 0);
 }
 
 static void remove_unknown(sbx_store *store, const char *path, const char *name) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_FILE_KNOWN))
     return;
   sbx__query_text(&q, 1, name);
@@ -398,6 +408,7 @@ static void remove_unknown(sbx_store *store, const char *path, const char *name)
  * PUT would write another page of them. */
 static void sweep(sbx_store *store) {
   char path[48];
+
   conn_exec(store->writer, "CREATE INDEX IF NOT EXISTS objects_file ON objects(file);"
                            "CREATE INDEX IF NOT EXISTS parts_file ON parts(file);");
   for (unsigned i = 0; i < 256; i++) {
@@ -409,6 +420,7 @@ static void sweep(sbx_store *store) {
 
 static void purge_expired(sbx_store *store) {
   char sql[96];
+
   snprintf(sql, sizeof sql, "DELETE FROM kv WHERE expires != 0 AND expires <= %lld",
            (long long)igt__wall_seconds());
   conn_exec(store->writer, sql);
@@ -452,6 +464,7 @@ sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   bool crashed = false;
   sbx_store *store = igt__calloc(1, sizeof *store);
+
   pthread_once(&once, configure_sqlite);
   if (!store) {
     snprintf(error, error_cap, "out of memory");

@@ -25,6 +25,7 @@ void sbx_upload_finish(sbx_upload *upload) {
 
 bool sbx_upload_new(sbx_store *store, const char *bucket, sbx_upload *upload) {
   store_query q;
+
   if (!igt__random_token(upload->id, 32) || !sbx__query_begin(&q, store, STMT_UPLOAD_PUT))
     return false;
   sbx__query_text(&q, 1, upload->id);
@@ -55,6 +56,7 @@ bool sbx_upload_get(sbx_store *store, const char *bucket, const char *key, const
                     sbx_upload *out) {
   store_query q;
   sbx_upload view;
+
   if (!sbx__query_begin(&q, store, STMT_UPLOAD_GET))
     return false;
   sbx__query_text(&q, 1, bucket);
@@ -82,6 +84,7 @@ bool sbx_upload_each(sbx_store *store, const char *bucket, const char *prefix,
   store_query q;
   sbx_upload upload;
   size_t n = strlen(prefix);
+
   if (!sbx__query_begin(&q, store, STMT_UPLOAD_EACH))
     return false;
   sbx__query_text(&q, 1, bucket);
@@ -111,6 +114,7 @@ static void part_view(store_query *q, sbx_part *out) {
 static bool part_row(sbx_store *store, const char *upload_id, unsigned number, sbx_part *out,
                      char *id) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_PART_GET))
     return false;
   sbx__query_text(&q, 1, upload_id);
@@ -133,6 +137,7 @@ bool sbx_part_each(sbx_store *store, const char *upload_id, unsigned after,
                    bool (*fn)(void *payload, const sbx_part *part), void *payload) {
   store_query q;
   sbx_part part;
+
   if (!sbx__query_begin(&q, store, STMT_PART_EACH))
     return false;
   sbx__query_text(&q, 1, upload_id);
@@ -148,6 +153,7 @@ bool sbx_part_each(sbx_store *store, const char *upload_id, unsigned after,
 
 static bool upload_there(sbx_store *store, const char *id) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_UPLOAD_HAS))
     return false;
   sbx__query_text(&q, 1, id);
@@ -159,6 +165,7 @@ static bool upload_there(sbx_store *store, const char *id) {
 static bool part_insert(sbx_store *store, const char *upload_id, const char *id, uint64_t size,
                         const sbx_part *part) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_PART_PUT))
     return false;
   sbx__query_text(&q, 1, upload_id);
@@ -179,6 +186,7 @@ bool sbx_part_commit(sbx_store *store, const char *upload_id, sbx_incoming *in,
   sbx_part old;
   char id[33], old_id[33];
   bool ok = false;
+
   if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
     /* Under the writer's lock, so that no abort can come in between. */
     ok = upload_there(store, upload_id);
@@ -195,6 +203,7 @@ bool sbx_part_commit(sbx_store *store, const char *upload_id, sbx_incoming *in,
 
 static bool doom_parts(sbx_store *store, const char *upload_id) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, STMT_PART_EACH))
     return false;
   sbx__query_text(&q, 1, upload_id);
@@ -207,6 +216,7 @@ static bool doom_parts(sbx_store *store, const char *upload_id) {
 
 static bool delete_by_id(sbx_store *store, store_stmt stmt, const char *id) {
   store_query q;
+
   if (!sbx__query_begin(&q, store, stmt))
     return false;
   sbx__query_text(&q, 1, id);
@@ -223,6 +233,7 @@ static bool upload_forget(sbx_store *store, const char *id) {
 
 bool sbx_upload_abort(sbx_store *store, const char *id) {
   store_scope scope;
+
   if (!sbx__scope_enter(&scope, store))
     return false;
   return sbx__scope_leave(&scope, upload_forget(store, id));
@@ -249,6 +260,7 @@ sbx_incoming *sbx_upload_assemble(sbx_store *store, const char *upload_id, const
   unsigned char *buffer = igt__malloc(cap);
   sbx_incoming *in = sbx_incoming_new(store);
   bool ok = buffer && in;
+
   for (size_t i = 0; ok && i < count; i++) {
     sbx_part part;
     char id[33], path[48];
@@ -271,6 +283,7 @@ sbx_incoming *sbx_upload_assemble(sbx_store *store, const char *upload_id, const
 static bool object_parts_insert(sbx_store *store, const char *upload_id, const char *file,
                                 const unsigned *numbers, size_t count) {
   uint64_t start = 0;
+
   for (size_t i = 0; i < count; i++) {
     sbx_part part;
     store_query q;
@@ -298,6 +311,7 @@ bool sbx_upload_commit(sbx_store *store, const char *bucket, const char *upload_
   store_scope scope;
   char id[33];
   bool ok = false;
+
   if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
     ok = upload_there(store, upload_id) &&
          sbx__object_insert(store, bucket, id, sbx__incoming_size(in), object) &&

@@ -209,5 +209,6 @@ int main(void) {
       cmocka_unit_test(test_credentials),        cmocka_unit_test(test_import),
       cmocka_unit_test(test_preprocess),
   };
+
   return cmocka_run_group_tests(tests, group_begin, group_end);
 }

@@ -35,6 +35,7 @@ static igt_institute *institute_new(const char *project, const char *name) {
 
 static igt_status find_project(void *payload, igt_project *project) {
   const char **name = payload;
+
   if (project->name.is == IGT_SET && strcmp(project->name.v, *name) == 0)
     *name = NULL;
   return IGT_OK;
@@ -152,6 +153,7 @@ static void test_institutes(void **state) {
 
 static igt_status find_file(void *payload, const char *list, igt_file *file) {
   const char **name = payload;
+
   assert_string_equal(list, "files");
   if (*name && strcmp(file->file_name.v, *name) == 0)
     *name = NULL;
@@ -220,6 +222,7 @@ static igt_application *application_new(const char *name) {
 
 static igt_status find_application(void *payload, igt_application *application) {
   int64_t *id = payload;
+
   *id = application->id.v == *id ? 0 : *id;
   return IGT_OK;
 }
@@ -282,6 +285,7 @@ static void test_applications_of_a_project(void **state) {
 
 static igt_status find_site(void *payload, igt_epd_site *site) {
   const char **name = payload;
+
   if (*name && strcmp(site->name.v, *name) == 0)
     *name = NULL;
   return IGT_OK;
@@ -343,5 +347,6 @@ int main(void) {
       cmocka_unit_test(test_applications),  cmocka_unit_test(test_applications_of_a_project),
       cmocka_unit_test(test_sites),         cmocka_unit_test(test_values_of_studies),
   };
+
   return cmocka_run_group_tests(tests, group_begin, group_end);
 }

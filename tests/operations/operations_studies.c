@@ -214,6 +214,7 @@ static void test_record_state(void **state) {
 
 static igt_status count_files(void *payload, const char *list, igt_file *file) {
   size_t *counts = payload;
+
   counts[strcmp(list, "files") == 0 ? 0 : strcmp(list, "dicom") == 0 ? 1 : 2]++;
   assert_int_equal(file->key.is, IGT_SET);
   return IGT_OK;
@@ -377,5 +378,6 @@ int main(void) {
       cmocka_unit_test(test_download_link),
       cmocka_unit_test(test_series),
   };
+
   return cmocka_run_group_tests(tests, group_begin, group_end);
 }

@@ -196,5 +196,6 @@ int main(void) {
       cmocka_unit_test(test_tasks),
       cmocka_unit_test(test_report),
   };
+
   return cmocka_run_group_tests(tests, group_begin, group_end);
 }

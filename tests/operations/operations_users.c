@@ -26,6 +26,7 @@ static igt_user *user_new(const char *login) {
 
 static igt_status find_user(void *payload, igt_user *user) {
   const char **login = payload;
+
   if (*login && strcmp(user->login_id.v, *login) == 0)
     *login = NULL;
   return IGT_OK;
@@ -113,6 +114,7 @@ static void test_me(void **state) {
 
 static igt_status find_group(void *payload, igt_group *group) {
   const char **id = payload;
+
   if (*id && strcmp(group->id.v, *id) == 0)
     *id = NULL;
   return IGT_OK;
@@ -165,6 +167,7 @@ static void test_groups(void **state) {
 
 static igt_status find_service(void *payload, igt_service *service) {
   const char **id = payload;
+
   assert_int_equal(service->private_key.is, IGT_ABSENT);
   if (*id && strcmp(service->service_id.v, *id) == 0)
     *id = NULL;
@@ -251,6 +254,7 @@ static void test_own_storage(void **state) {
 
 static igt_status find_guide(void *payload, igt_training_application *application) {
   char *name = payload;
+
   if (application->has_guide.v)
     snprintf(name, 64, "%s", application->application_id.v);
   return IGT_OK;
@@ -290,5 +294,6 @@ int main(void) {
       cmocka_unit_test(test_groups),      cmocka_unit_test(test_services),
       cmocka_unit_test(test_own_storage), cmocka_unit_test(test_training),
   };
+
   return cmocka_run_group_tests(tests, group_begin, group_end);
 }

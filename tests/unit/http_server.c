@@ -181,6 +181,7 @@ static bool send_endless(connection *c, const char *head, const char *part) {
 
 static void reset(connection *c) {
   struct linger now = {.l_onoff = 1, .l_linger = 0};
+
   setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 

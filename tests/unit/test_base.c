@@ -922,5 +922,6 @@ int main(void) {
       cmocka_unit_test(test_redact),
       cmocka_unit_test(test_redact_without_memory),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -406,5 +406,6 @@ int main(void) {
       cmocka_unit_test(test_plain_http_to_this_computer_is_for_clouds_on_it),
       TEST(test_services_leave_no_key_behind),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

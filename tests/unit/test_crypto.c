@@ -17,6 +17,7 @@
 static void check_digest(igt__digest_alg alg, const char *data, size_t n, const char *hex) {
   unsigned char out[IGT__DIGEST_MAX];
   char text[2 * IGT__DIGEST_MAX + 1];
+
   igt__digest_of(alg, data, n, out);
   igt__hex(out, igt__digest_size(alg), text);
   assert_string_equal(text, hex);
@@ -165,6 +166,7 @@ static void sign_and_verify(const char *pem, igt__rsa *public_key) {
   igt__rsa *key;
   igt_error err;
   igt__buf signature;
+
   igt__buf_init(&signature, 1000);
   assert_int_equal(igt__rsa_private(pem, strlen(pem), "the key", &key, &err), IGT_OK);
   assert_int_equal(igt__rs256_sign(key, "hello", 5, &signature, &err), IGT_OK);
@@ -180,6 +182,7 @@ static void sign_and_verify(const char *pem, igt__rsa *public_key) {
 static void refuse(const char *pem, const char *why) {
   igt__rsa *key;
   igt_error err;
+
   assert_int_equal(igt__rsa_private(pem, strlen(pem), "key file 'k.pem'", &key, &err), IGT_E_KEY);
   assert_null(key);
   assert_non_null(strstr(err.text, "key file 'k.pem'"));
@@ -276,5 +279,6 @@ int main(void) {
       cmocka_unit_test(test_random),  cmocka_unit_test(test_secret),
       cmocka_unit_test(test_rsa),     cmocka_unit_test(test_ed25519),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

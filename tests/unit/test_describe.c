@@ -389,5 +389,6 @@ int main(void) {
       TEST(test_the_head_comes_before_the_body),
       TEST(test_other_paths_are_refused),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

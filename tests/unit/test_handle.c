@@ -469,5 +469,6 @@ int main(void) {
       TEST(test_a_callback_may_not_wait),
       TEST(test_strings_are_copied),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

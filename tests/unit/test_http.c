@@ -39,6 +39,7 @@ static uint64_t no_jitter(void) {
 }
 static int64_t wall(void) {
   struct timespec t;
+
   clock_gettime(CLOCK_REALTIME, &t);
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
@@ -46,6 +47,7 @@ static int64_t wall(void) {
 static _Atomic int64_t jumped;
 static int64_t monotonic(void) {
   struct timespec t;
+
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 + atomic_load(&jumped);
 }
@@ -217,6 +219,7 @@ static char *make_bytes(size_t n) {
 
 static void count_moved(igt__http_request *req, uint64_t up, uint64_t down) {
   uint64_t *moved = req->payload;
+
   moved[0] += up;
   moved[1] += down;
 }
@@ -1351,6 +1354,7 @@ int main(void) {
       TEST(test_proxy),
       TEST(test_missing_ca_file),
   };
+
   forget_proxies();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

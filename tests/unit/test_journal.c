@@ -40,6 +40,7 @@ static igt__journal *open_it(bool expect_moved) {
   igt__journal *j;
   igt_error err;
   bool moved;
+
   if (igt__journal_open(path, NULL, &j, &moved, &err) != IGT_OK)
     fail_msg("%s", err.text);
   assert_int_equal(moved, expect_moved);
@@ -299,6 +300,7 @@ static void test_runs(void **state) {
 
 static void runs_began(igt__journal *j, int64_t at) {
   char command[400];
+
   assert_int_equal(igt__journal_flush(j, NULL), IGT_OK);
   snprintf(command, sizeof command,
            "/usr/bin/python3 -c 'import sqlite3, sys; "
@@ -480,5 +482,6 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_file_that_was_named_by_mistake, make_top, remove_top),
       cmocka_unit_test(test_none),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@
 static igt__json *parse(const char *text) {
   igt__json *v;
   igt_error err;
+
   if (igt__json_parse(text, strlen(text), "the answer", &v, &err) != IGT_OK)
     fail_msg("%s: %s", text, err.text);
   return v;
@@ -25,6 +26,7 @@ static igt__json *parse(const char *text) {
 static void check_text(const char *in, igt__json_style style, const char *expected) {
   igt__json *v = parse(in);
   igt__buf out;
+
   igt__buf_init(&out, 10000);
   assert_true(igt__json_write(&out, v, style));
   assert_string_equal(out.data, expected);
@@ -150,5 +152,6 @@ int main(void) {
       cmocka_unit_test(test_deep),  cmocka_unit_test(test_many_values),
       cmocka_unit_test(test_read),  cmocka_unit_test(test_make),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

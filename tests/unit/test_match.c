@@ -12,6 +12,7 @@
 
 static igt_institute institute_of(const char *type) {
   igt_institute institute = {0};
+
   institute.study_type.is = IGT_SET;
   institute.study_type.v = type;
   return institute;
@@ -22,6 +23,7 @@ static igt__studies *studies_for(const char *type, const char *const *docs,
                                  const igt__folder *only) {
   igt_institute institute = institute_of(type);
   igt__studies *studies;
+
   assert_int_equal(igt__studies_new(&institute, &studies, NULL), IGT_OK);
   assert_true(!only || igt__studies_only(studies, only));
   for (; docs && *docs; docs++) {
@@ -41,6 +43,7 @@ static igt__studies *studies_of(const char *type, const char *const *docs) {
 
 static igt__json *parse(const char *text) {
   igt__json *doc = NULL;
+
   if (text)
     assert_int_equal(igt__json_parse(text, strlen(text), "d", &doc, NULL), IGT_OK);
   return doc;
@@ -326,6 +329,7 @@ static igt_status become(igt__studies *studies, const char *patient, const char 
   igt__folder folder = {patient, name, doc, false};
   igt_root_study *study;
   igt_status status = igt__study_from_folder(studies, &institute, &folder, &study, NULL);
+
   igt_model_free(study ? &study->model : NULL);
   igt__json_free(doc);
   return status;
@@ -362,5 +366,6 @@ int main(void) {
       cmocka_unit_test(test_becomes),
       cmocka_unit_test(test_two_folders_become_one),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,5 +177,6 @@ int main(void) {
       cmocka_unit_test(test_one_component),
       cmocka_unit_test(test_paths_that_are_refused),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

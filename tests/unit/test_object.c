@@ -396,5 +396,6 @@ int main(void) {
       TEST(test_one_download_is_cancelled),
       TEST(test_a_call_that_waits_for_credentials_is_cancelled),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

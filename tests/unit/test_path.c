@@ -36,6 +36,7 @@ static int remove_top(void **state) {
 
 static void put(const char *path, const char *text) {
   FILE *f = fopen(path, "w");
+
   assert_non_null(f);
   fputs(text, f);
   fclose(f);
@@ -88,6 +89,7 @@ static void expect_open(igt__root *root, const char *path, int flags, igt_status
   int fd;
   igt_error err;
   igt_status status = igt__root_open_file(root, path, flags, 0666, true, &fd, &err);
+
   if (status != expected)
     fail_msg("'%s' gave %d: %s", path, status, err.text);
   if (status == IGT_OK)
@@ -100,6 +102,7 @@ static void expect_open(igt__root *root, const char *path, int flags, igt_status
 static igt__root *open_root(void) {
   igt__root *root;
   igt_error err;
+
   assert_int_equal(igt__root_open("deep/er/target", true, &root, &err), IGT_OK);
   put("outside", "secret");
   assert_int_equal(symlink("../../../outside", "deep/er/target/link"), 0);
@@ -112,6 +115,7 @@ static void close_root(igt__root *root) {
   igt_error err;
   char *text;
   size_t n;
+
   igt__root_close(root);
   assert_int_equal(igt__file_read("outside", 100, &text, &n, &err), IGT_OK);
   assert_string_equal(text, "secret");
@@ -221,6 +225,7 @@ static void test_files(void **state) {
 
 static int note(void *payload, const igt__walk_entry *e) {
   static const char letters[] = "FDLSU";
+
   igt__buf_printf(payload, "%c:%s ", letters[e->kind], e->path);
   return strcmp(e->name, "skip") == 0 ? 1 : strcmp(e->name, "stop") == 0 ? 7 : 0;
 }
@@ -230,6 +235,7 @@ static void check_walk(bool follow, const char *expected, int expected_end) {
   igt_error err;
   igt__root *root;
   int ended;
+
   assert_int_equal(igt__root_open(".", false, &root, &err), IGT_OK);
   if (follow)
     igt__root_follow_links(root);
@@ -265,6 +271,7 @@ static void check_look(igt__root *root, const char *path, igt_status expected, b
   struct stat st;
   bool found;
   igt_error err;
+
   assert_int_equal(igt__root_look(root, path, &found, &st, &err), expected);
   if (expected == IGT_OK)
     assert_int_equal(found, there);
@@ -320,5 +327,6 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_walk, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_look, make_top, remove_top),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

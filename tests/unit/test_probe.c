@@ -184,5 +184,6 @@ int main(void) {
       cmocka_unit_test(test_a_journal),
       cmocka_unit_test(test_results_without_a_size),
   };
+
   return cmocka_run_group_tests(tests, make_top, remove_top);
 }

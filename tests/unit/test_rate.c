@@ -46,6 +46,7 @@ static int tear_down(void **state) {
 static uint64_t rate_at(const igt__timetable *table, unsigned hour, unsigned minute) {
   int64_t next;
   uint64_t rate = igt__timetable_rate(table, hour * HOUR + minute * MINUTE, &next);
+
   assert_true(next > 0 && next <= MINUTE);
   return rate;
 }
@@ -108,6 +109,7 @@ static uint64_t moved(igt__rate *rate, igt__direction direction, int64_t until, 
                       size_t part) {
   int64_t free_at[32] = {0};
   uint64_t bytes = 0;
+
   while (now < until) {
     int64_t next = until;
     for (unsigned i = 0; i < takers; i++) {
@@ -181,5 +183,6 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_timetable_holds, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_limit_ends, set_up, tear_down),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

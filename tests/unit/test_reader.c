@@ -472,5 +472,6 @@ int main(void) {
       TEST(test_what_cannot_be_opened),
       TEST(test_readers_of_two_clients),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,7 @@ static void put(bytes *b, const void *data, size_t n) {
 static void put_int(bytes *b, uint32_t value, size_t n) {
   unsigned char le[4] = {(unsigned char)value, (unsigned char)(value >> 8),
                          (unsigned char)(value >> 16), (unsigned char)(value >> 24)};
+
   put(b, le, n);
 }
 
@@ -42,6 +43,7 @@ static void tag(bytes *b, uint32_t value) {
 /* vr NULL: implicit. */
 static void text(bytes *b, uint32_t number, const char *vr, const char *value) {
   size_t n = strlen(value), padded = n + n % 2;
+
   tag(b, number);
   if (vr) {
     put(b, vr, 2);
@@ -90,6 +92,7 @@ static void rest(bytes *b, bool is_explicit) {
 static void check_read(const char *syntax, bool is_explicit) {
   bytes b;
   rest_dicom d;
+
   begin(&b, syntax);
   rest(&b, is_explicit);
   assert_null(rest_dicom_read(b.data, b.n, &d));
@@ -160,5 +163,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads),
                                      cmocka_unit_test(test_cut_anywhere),
                                      cmocka_unit_test(test_refuses), cmocka_unit_test(test_texts)};
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

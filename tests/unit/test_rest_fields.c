@@ -13,6 +13,7 @@
 
 static bool passes(const char *name, const char *text, char *why, size_t cap) {
   igt__json *value = NULL;
+
   assert_int_equal(igt__json_parse(text, strlen(text), "it", &value, NULL), IGT_OK);
   bool ok = rest_model_check(name, value, why, cap);
   igt__json_free(value);
@@ -84,6 +85,7 @@ static void test_inheritance(void **state) {
 
 static bool check_row(void *payload, const rest_field *field) {
   static const char *const scalars[] = {"string", "time", "int", "bool", "any"};
+
   (void)payload;
   bool known = rest_model_known(field->type);
   for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++)
@@ -106,5 +108,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_accepts), cmocka_unit_test(test_refuses),
                                      cmocka_unit_test(test_inheritance),
                                      cmocka_unit_test(test_table)};
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@ static const char document[] = "{\"name\":\"O'Neil\",\"n\":10,\"x\":1.5,\"yes\":
 static bool matches(const char *text) {
   char why[128];
   igt__json *doc = NULL;
+
   assert_int_equal(igt__json_parse(document, strlen(document), "it", &doc, NULL), IGT_OK);
   rest_filter *filter = rest_filter_parse(text, why, sizeof why);
   if (!filter)
@@ -144,5 +145,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_matches), cmocka_unit_test(test_fields),
                                      cmocka_unit_test(test_refuses),
                                      cmocka_unit_test(test_number_of_conditions)};
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 
 static igt__json *parse(const char *text) {
   igt__json *value = NULL;
+
   assert_int_equal(igt__json_parse(text, strlen(text), "it", &value, NULL), IGT_OK);
   return value;
 }
@@ -20,6 +21,7 @@ static void gives(const char *text, const char *before, const char *after) {
   char why[128];
   igt__json *mask = rest_mask_parse(text, why, sizeof why), *value = parse(before);
   igt__buf out;
+
   if (!mask)
     fail_msg("%s: %s", text, why);
   igt__json *left = rest_mask_apply(mask, value);
@@ -34,6 +36,7 @@ static void gives(const char *text, const char *before, const char *after) {
 
 static void test_applied(void **state) {
   static const char value[] = "{\"a\":1,\"b\":{\"c\":2,\"d\":null},\"e\":[{\"f\":3,\"g\":4}]}";
+
   (void)state;
   gives("a", value, "{\"a\":1}");
   gives("{a}", value, "{\"a\":1}");
@@ -63,6 +66,7 @@ static void test_refused(void **state) {
       "a b",
       "a{b{c{d{e{f{g{h{i{j}}}}}}}}}",
       "a123456789012345678901234567890123456789012345678901234567890123456789"};
+
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char why[128] = "";
@@ -78,5 +82,6 @@ int main(void) {
       cmocka_unit_test(test_applied),
       cmocka_unit_test(test_refused),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

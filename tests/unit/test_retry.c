@@ -204,5 +204,6 @@ int main(void) {
       cmocka_unit_test(test_retry_after), cmocka_unit_test(test_at_once),
       cmocka_unit_test(test_host_state),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

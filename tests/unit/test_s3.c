@@ -72,6 +72,7 @@ static void locate(igt__s3 *s3, const struct place *place) {
 
 static void test_locate_table(void **state) {
   igt__s3 *s3 = new_s3();
+
   (void)state;
 
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)
@@ -87,6 +88,7 @@ static void test_regions_are_learnt_a_bucket(void **state) {
                             other = {"", "two", "", "k",
                                      "https://two.s3.us-east-1.amazonaws.com/k"};
   igt__s3 *s3 = new_s3();
+
   (void)state;
 
   locate(s3, &before);
@@ -100,6 +102,7 @@ static void test_regions_are_learnt_a_bucket(void **state) {
 
 static void test_redirects(void **state) {
   char region[64], origin[300];
+
   (void)state;
 
   assert_true(igt__s3_region_of_endpoint("b.s3.eu-central-1.amazonaws.com", region));
@@ -191,6 +194,7 @@ typedef struct waiter {
 
 static void on_waiter(igt__s3_waiter *base, igt_status status, const igt_error *err) {
   waiter *w = (waiter *)base;
+
   w->done++;
   w->status = status;
   snprintf(w->text, sizeof w->text, "%.63s", err->text);
@@ -225,6 +229,7 @@ static void end_bench(bench *b) {
 static void test_one_fetch_serves_all_waiters(void **state) {
   bench *b = new_bench(3600);
   waiter w[3];
+
   (void)state;
 
   for (int i = 0; i < 3; i++)
@@ -266,6 +271,7 @@ static void test_renewed_ahead_of_time(void **state) {
 static void test_past_the_end_requests_wait(void **state) {
   bench *b = new_bench(2);
   waiter w;
+
   (void)state;
 
   assert_false(get(b, &w));
@@ -280,6 +286,7 @@ static void test_past_the_end_requests_wait(void **state) {
 static void test_an_end_in_the_past_is_not_believed(void **state) {
   bench *b = new_bench(-7200); /* local time without offset, or a wrong clock */
   waiter w;
+
   (void)state;
 
   assert_false(get(b, &w));
@@ -294,6 +301,7 @@ static void test_refused_credentials_are_renewed_once(void **state) {
   bench *b = new_bench(0);
   waiter w[2];
   igt__s3_credentials *old;
+
   (void)state;
 
   assert_false(get(b, &w[0]));
@@ -314,6 +322,7 @@ static void test_refused_credentials_are_renewed_once(void **state) {
 static void test_a_failed_fetch_fails_its_waiters(void **state) {
   bench *b = new_bench(2);
   waiter w[2];
+
   (void)state;
 
   b->fail = IGT_E_FORBIDDEN;
@@ -355,6 +364,7 @@ typedef struct task {
 
 static void *task_thread(void *arg) {
   task t = *(task *)arg;
+
   free(arg);
   t.run(t.arg);
   return NULL;
@@ -372,6 +382,7 @@ static void defer_to_thread(void *payload, void (*run)(void *), void *arg) {
 
 static igt_status crowd_fetch(void *payload, igt__s3_credentials **out, igt_error *err) {
   crowd *c = payload;
+
   (void)err;
 
   assert_int_equal(atomic_fetch_add(&c->running, 1), 0);
@@ -391,6 +402,7 @@ typedef struct crowd_waiter {
 
 static void crowd_done(igt__s3_waiter *base, igt_status status, const igt_error *err) {
   crowd_waiter *w = (crowd_waiter *)base;
+
   (void)err;
   assert_int_equal(status, IGT_OK);
   pthread_mutex_lock(&w->lock);
@@ -430,6 +442,7 @@ static void test_threads_share_a_provider(void **state) {
   igt__s3_provider_options options = {
       .fetch = crowd_fetch, .payload = &c, .defer = defer_to_thread, .defer_payload = &c};
   pthread_t threads[8];
+
   (void)state;
 
   c.provider = igt__s3_provider_new(&options);
@@ -458,5 +471,6 @@ int main(void) {
       cmocka_unit_test(test_a_failed_fetch_fails_its_waiters),
       cmocka_unit_test(test_threads_share_a_provider),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,7 @@ static void echo(sbx_request *req) {
   const seen *s = req->state;
   igt__buf out;
   int headers = 0;
+
   igt__buf_init(&out, 64 << 20);
   sbx_headers_each(req, count_header, &headers);
   const char *a = sbx_query(req, "a", 0), *again = sbx_query(req, "a", 1);
@@ -79,6 +80,7 @@ static void response_bytes(sbx_request *req) {
   char path[] = "/tmp/test_sandbox_http.XXXXXX";
   int64_t n = 0;
   int fd = mkstemp(path);
+
   assert_true(fd >= 0);
   unlink(path);
   assert_true(igt__str_to_int64(sbx_query(req, "n", 0), &n));
@@ -90,6 +92,7 @@ static void response_bytes(sbx_request *req) {
 static void response_file(sbx_request *req) {
   char path[] = "/tmp/test_sandbox_http.XXXXXX";
   int fd = mkstemp(path);
+
   assert_true(fd >= 0);
   unlink(path);
   assert_int_equal(write(fd, "0123456789", 10), 10);
@@ -98,6 +101,7 @@ static void response_file(sbx_request *req) {
 
 static int64_t next_part(void *payload, char *out, size_t cap) {
   int *left = payload;
+
   assert_true(cap > 4);
   if (*left == 0)
     return 0;
@@ -108,6 +112,7 @@ static int64_t next_part(void *payload, char *out, size_t cap) {
 
 static void end(void *server, sbx_request *req) {
   static _Thread_local int left;
+
   (void)server;
   left = 1000;
   if (strcmp(req->path, "/file") == 0)
@@ -142,6 +147,7 @@ static sbx_http *start(int latency_ms) {
   char error[256] = "";
   const sbx_http_options options = {.host = "127.0.0.1", .latency_ms = latency_ms};
   sbx_http *http = sbx_http_start(&options, route, NULL, error, sizeof error);
+
   if (!http)
     print_error("%s\n", error);
   assert_non_null(http);
@@ -165,6 +171,7 @@ static int tear_down(void **state) {
 
 static int dial(const sbx_http *http) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(sbx_http_port(http))};
+
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   assert_true(fd >= 0);
@@ -184,6 +191,7 @@ static void say(int fd, const char *data, size_t n) {
 /* Reads until the server closes. */
 static void listen_to_end(int fd, igt__buf *out) {
   char part[65536];
+
   for (ssize_t n; (n = recv(fd, part, sizeof part, 0)) > 0;)
     igt__buf_append(out, part, (size_t)n);
   close(fd);
@@ -192,6 +200,7 @@ static void listen_to_end(int fd, igt__buf *out) {
 /* Returns the response's body; head (or NULL): everything before it. */
 static const char *ask(const sbx_http *http, const char *text, igt__buf *out) {
   int fd = dial(http);
+
   igt__buf_init(out, 64 << 20);
   say(fd, text, strlen(text));
   listen_to_end(fd, out);
@@ -207,6 +216,7 @@ static void test_target_and_query(void **state) {
           "GET /p%20q/%2F//x?a=1+2&b&a=%26%zz&flag HTTP/1.1\r\nHost: h\r\nX-One: 1\r\n"
           "X-Two: 2\r\nConnection: close\r\n\r\n",
           &out);
+
   assert_string_equal(got, "GET|/p%20q/%2F//x?a=1+2&b&a=%26%zz&flag|/p%20q/%2F//x|"
                            "a=1+2&b&a=%26%zz&flag|1 2|%26%zz|1|2|1|-1|0|");
   assert_non_null(strstr(out.data, "Set-Cookie: a=1\r\n"));
@@ -219,6 +229,7 @@ static void test_body_with_length(void **state) {
   const char *got = ask(
       *state, "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
       &out);
+
   assert_string_equal(got, "PUT|/x|/x||-|-|0|0|-|5|5|hello");
   igt__buf_finish(&out);
 }
@@ -229,6 +240,7 @@ static void test_body_in_chunks(void **state) {
                         "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
                         "Connection: close\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n",
                         &out);
+
   assert_string_equal(got, "POST|/x|/x||-|-|0|0|-|-1|5|abcde");
   igt__buf_finish(&out);
 }
@@ -236,6 +248,7 @@ static void test_body_in_chunks(void **state) {
 static void test_body_of_megabytes(void **state) {
   const size_t n = 10u << 20;
   igt__buf out, in;
+
   igt__buf_init(&in, 64 << 20);
   igt__buf_printf(
       &in, "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", n);
@@ -255,6 +268,7 @@ static void test_body_of_megabytes(void **state) {
 static void test_refused_body(void **state) {
   igt__buf out;
   const char *const paths[] = {"refuse", "stop"};
+
   for (size_t i = 0; i < 2; i++) {
     char text[512];
     snprintf(text, sizeof text,
@@ -275,6 +289,7 @@ static void test_refused_before_the_body(void **state) {
                         "PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n"
                         "Expect: 100-continue\r\n\r\n",
                         &out);
+
   assert_string_equal(got, "no");
   assert_non_null(strstr(out.data, "HTTP/1.1 403"));
   igt__buf_finish(&out);
@@ -283,6 +298,7 @@ static void test_refused_before_the_body(void **state) {
 static void test_part_of_a_file(void **state) {
   igt__buf out;
   const char *got = ask(*state, "GET /file HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &out);
+
   assert_string_equal(got, "3456");
   assert_non_null(strstr(out.data, "HTTP/1.1 206"));
   assert_non_null(strstr(out.data, "Content-Length: 4\r\n"));
@@ -292,6 +308,7 @@ static void test_part_of_a_file(void **state) {
 /* Sizes that are sent together with the header, and larger ones. */
 static void test_files_of_sizes(void **state) {
   static const unsigned sizes[] = {1, 4096, 65535, 65536, 65537, 1000000};
+
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     igt__buf out;
     char text[100];
@@ -308,6 +325,7 @@ static void test_files_of_sizes(void **state) {
 /* The library's longest URL, and a token of 16 KiB in a header and in a cookie. */
 static void test_long_headers(void **state) {
   igt__buf in, out;
+
   igt__buf_init(&in, 1 << 20);
   igt__buf_printf(&in, "PUT /x?a=%065520d HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n", 7);
   for (int i = 0; i < 2; i++)
@@ -324,6 +342,7 @@ static void test_head(void **state) {
   igt__buf out;
   const char *got =
       ask(*state, "HEAD /head HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &out);
+
   assert_string_equal(got, "");
   assert_non_null(strstr(out.data, "Content-Length: 12345678901\r\n"));
   igt__buf_finish(&out);
@@ -331,6 +350,7 @@ static void test_head(void **state) {
 
 static void test_stream(void **state) {
   igt__buf out;
+
   ask(*state, "GET /stream HTTP/1.0\r\nHost: h\r\n\r\n", &out);
   size_t n = 0;
   for (const char *p = strstr(out.data, "\r\n\r\n") + 4; *p; p += 3, n++)
@@ -341,6 +361,7 @@ static void test_stream(void **state) {
 
 static void test_handler_that_forgot(void **state) {
   igt__buf out;
+
   ask(*state, "GET /nothing HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &out);
   assert_non_null(strstr(out.data, "HTTP/1.1 500"));
   igt__buf_finish(&out);
@@ -356,6 +377,7 @@ static void wait_for(const atomic_int *count, int wanted) {
 static void test_client_that_leaves(void **state) {
   const char *text = "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc";
   int fd = dial(*state);
+
   say(fd, text, strlen(text));
   close(fd); /* its FIN arrives together with its bytes */
   wait_for(&done_count, 1);
@@ -366,6 +388,7 @@ static void test_client_that_leaves(void **state) {
 static void test_port_in_use(void **state) {
   char error[256] = "";
   const sbx_http_options options = {.host = "127.0.0.1", .port = sbx_http_port(*state)};
+
   assert_null(sbx_http_start(&options, route, NULL, error, sizeof error));
   assert_non_null(strstr(error, "is it in use?"));
 }
@@ -373,6 +396,7 @@ static void test_port_in_use(void **state) {
 static void test_address_of_another(void **state) {
   char error[256] = "";
   const sbx_http_options options = {.host = "192.0.2.1"};
+
   (void)state;
   assert_null(sbx_http_start(&options, route, NULL, error, sizeof error));
   assert_non_null(strstr(error, "192.0.2.1"));
@@ -414,6 +438,7 @@ static void test_many_delayed_at_once(void **state) {
 static void test_stop_while_late(void **state) {
   const char *text = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
   sbx_http *http = start(60000);
+
   (void)state;
   int fd = dial(http);
   say(fd, text, strlen(text));
@@ -436,6 +461,7 @@ static void ring(void *arg) {
 static void test_timer(void **state) {
   sbx_delay *delay = sbx_delay_new();
   char names[] = "abc";
+
   (void)state;
   atomic_store(&rang, 0);
   sbx_delay_add(delay, 60, ring, &names[1]);
@@ -476,5 +502,6 @@ int main(void) {
       cmocka_unit_test(test_stop_while_late),
       cmocka_unit_test(test_timer),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

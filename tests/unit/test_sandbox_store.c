@@ -31,6 +31,7 @@ typedef struct fixture {
 static sbx_store *open_store(const char *dir) {
   char error[256] = "";
   sbx_store *store = sbx_store_open(dir, error, sizeof error);
+
   if (!store)
     print_error("%s\n", error);
   assert_non_null(store);
@@ -39,6 +40,7 @@ static sbx_store *open_store(const char *dir) {
 
 static int set_up(void **state) {
   fixture *f = test_calloc(1, sizeof *f);
+
   snprintf(f->dir, sizeof f->dir, "/tmp/test_sandbox_store.XXXXXX");
   assert_non_null(mkdtemp(f->dir));
   f->store = open_store(f->dir);
@@ -49,6 +51,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   fixture *f = *state;
   char command[128];
+
   sbx_store_close(f->store);
   snprintf(command, sizeof command, "rm -rf %s", f->dir);
   assert_int_equal(system(command), 0);
@@ -65,6 +68,7 @@ static void reopen(fixture *f) {
 static size_t count_files(const fixture *f, const char *name) {
   char command[160];
   unsigned long n = 0;
+
   snprintf(command, sizeof command, "find %s/%s -type f | wc -l", f->dir, name);
   FILE *p = popen(command, "r");
   assert_non_null(p);
@@ -77,6 +81,7 @@ static size_t count_files(const fixture *f, const char *name) {
 
 static void put_doc(sbx_store *store, const char *kind, const char *id, const char *parent, int n) {
   igt__json *doc = igt__json_new_object();
+
   assert_true(igt__json_set_int(doc, "n", n));
   assert_true(sbx_doc_put(store, kind, id, parent, doc));
   igt__json_free(doc);
@@ -85,6 +90,7 @@ static void put_doc(sbx_store *store, const char *kind, const char *id, const ch
 static int64_t doc_number(sbx_store *store, const char *kind, const char *id) {
   igt__json *doc = sbx_doc_get(store, kind, id);
   int64_t n = doc ? igt__json_int(igt__json_get(doc, "n")) : -1;
+
   igt__json_free(doc);
   return n;
 }
@@ -97,6 +103,7 @@ static bool join_ids(void *payload, const char *id, const char *doc, size_t n) {
 
 static void assert_ids(sbx_store *store, const char *kind, const char *parent, const char *ids) {
   igt__buf buf;
+
   igt__buf_init(&buf, 1 << 20);
   assert_true(sbx_doc_each(store, kind, parent, join_ids, &buf));
   assert_string_equal(buf.data, ids);
@@ -105,6 +112,7 @@ static void assert_ids(sbx_store *store, const char *kind, const char *parent, c
 
 static void test_documents(void **state) {
   fixture *f = *state;
+
   put_doc(f->store, "study", "c", "x", 1);
   put_doc(f->store, "study", "a", "y", 2);
   put_doc(f->store, "study", "b", "x", 3);
@@ -129,6 +137,7 @@ static void test_cursor(void **state) {
   char id[16];
   size_t seen = 0, n;
   const char *got, *doc;
+
   for (int i = 0; i < 1000; i++) {
     snprintf(id, sizeof id, "%d", i);
     put_doc(f->store, "study", id, NULL, i);
@@ -154,6 +163,7 @@ static int64_t fake_wall(void) {
 
 static void assert_value(sbx_store *store, const char *key, const char *value) {
   char *got = sbx_kv_get(store, "session", key);
+
   if (value)
     assert_string_equal(got, value);
   else
@@ -164,6 +174,7 @@ static void assert_value(sbx_store *store, const char *key, const char *value) {
 static void test_values(void **state) {
   fixture *f = *state;
   static const igt__clock_hooks hooks = {.wall = fake_wall};
+
   igt__clock_set_hooks(&hooks);
   assert_true(sbx_kv_put(f->store, "session", "a", "1", 0));
   assert_true(sbx_kv_put(f->store, "session", "b", "2", fake_now + 10));
@@ -191,6 +202,7 @@ static void test_registered_files(void **state) {
   int64_t size = 0;
   bool completed = false, known = false;
   igt__buf buf;
+
   igt__buf_init(&buf, 1000);
   assert_true(sbx_file_put(f->store, "study", "b", 1, false));
   assert_true(sbx_file_put(f->store, "study", "a", 2, false));
@@ -227,6 +239,7 @@ static char *text_of(const char *s) {
 static bool put_object(sbx_store *store, const char *key, const char *body, size_t n) {
   sbx_object object = {.key = text_of(key), .etag = "e", .modified = 5};
   sbx_incoming *in = sbx_incoming_new(store);
+
   assert_non_null(in);
   assert_true(sbx_incoming_write(in, body, n));
   return sbx_object_commit(store, "bucket", in, &object);
@@ -235,6 +248,7 @@ static bool put_object(sbx_store *store, const char *key, const char *body, size
 static void assert_object(sbx_store *store, const char *key, const char *body, size_t n) {
   sbx_object object = {0};
   int fd = sbx_object_open(store, "bucket", key, &object);
+
   assert_true(fd >= 0);
   assert_int_equal(object.size, n);
   char *got = test_malloc(n + 1);
@@ -248,6 +262,7 @@ static void assert_object(sbx_store *store, const char *key, const char *body, s
 static void test_objects(void **state) {
   fixture *f = *state;
   sbx_object object = {0};
+
   assert_true(put_object(f->store, "a", "hello", 5));
   assert_true(put_object(f->store, "empty", "", 0));
   assert_object(f->store, "a", "hello", 5);
@@ -267,6 +282,7 @@ static void test_objects(void **state) {
 static void test_bodies(void **state) {
   fixture *f = *state;
   static char body[200000];
+
   for (size_t i = 0; i < sizeof body; i++)
     body[i] = (char)(i * 7 + i / 251);
   const size_t sizes[] = {1, 65535, 65536, 65537, 131072, sizeof body};
@@ -288,6 +304,7 @@ static void test_discarded_body(void **state) {
   fixture *f = *state;
   static char body[100000];
   sbx_incoming *in = sbx_incoming_new(f->store);
+
   assert_true(sbx_incoming_write(in, body, sizeof body));
   assert_int_equal(count_files(f, "incoming"), 1);
   sbx_incoming_discard(in);
@@ -302,6 +319,7 @@ static bool join_keys(void *payload, const sbx_object *object) {
 
 static void assert_keys(sbx_store *store, const char *prefix, const char *after, const char *keys) {
   igt__buf buf;
+
   igt__buf_init(&buf, 1000);
   assert_true(sbx_object_each(store, "bucket", prefix, after, join_keys, &buf));
   assert_string_equal(buf.data, keys);
@@ -311,6 +329,7 @@ static void assert_keys(sbx_store *store, const char *prefix, const char *after,
 static void test_order_of_keys(void **state) {
   fixture *f = *state;
   const char *const keys[] = {"b", "a/2", "\xc3\xa4", "a/1", "A", "a0", "a"};
+
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
     assert_true(put_object(f->store, keys[i], "", 0));
   assert_keys(f->store, "", "", "A a a/1 a/2 a0 b \xc3\xa4 ");
@@ -325,6 +344,7 @@ static void test_order_of_keys(void **state) {
 
 static void test_rollback(void **state) {
   fixture *f = *state;
+
   assert_true(put_object(f->store, "a", "old", 3));
   assert_true(sbx_store_begin(f->store));
   assert_false(sbx_store_begin(f->store)); /* transactions do not nest */
@@ -340,6 +360,7 @@ static void test_rollback(void **state) {
 
 static void test_commit(void **state) {
   fixture *f = *state;
+
   assert_true(put_object(f->store, "a", "old", 3));
   assert_true(sbx_store_begin(f->store));
   assert_true(put_object(f->store, "a", "new", 3));
@@ -355,6 +376,7 @@ static void test_commit(void **state) {
 static bool put_part(sbx_store *store, const char *id, unsigned number, const char *body) {
   sbx_part part = {.number = number, .etag = "e"};
   sbx_incoming *in = sbx_incoming_new(store);
+
   assert_true(sbx_incoming_write(in, body, strlen(body)));
   return sbx_part_commit(store, id, in, &part);
 }
@@ -374,6 +396,7 @@ static void test_multipart(void **state) {
   const unsigned numbers[] = {2, 9};
   sbx_part part;
   igt__buf buf;
+
   igt__buf_init(&buf, 1000);
   assert_true(sbx_upload_new(f->store, "bucket", &upload));
   assert_true(put_part(f->store, upload.id, 9, "tail"));
@@ -402,6 +425,7 @@ static void test_multipart(void **state) {
 static void test_aborted(void **state) {
   fixture *f = *state;
   sbx_upload upload = {.key = text_of("x")}, got = {0};
+
   assert_true(sbx_upload_new(f->store, "bucket", &upload));
   assert_true(put_part(f->store, upload.id, 1, "body"));
   reopen(f);
@@ -419,6 +443,7 @@ static void test_aborted(void **state) {
 static void test_crash(void **state) {
   fixture *f = *state;
   char command[160];
+
   sbx_store_close(f->store);
   f->store = NULL;
   pid_t child = fork();
@@ -446,6 +471,7 @@ static void test_crash(void **state) {
 static void test_one_at_a_time(void **state) {
   fixture *f = *state;
   char error[256] = "";
+
   assert_null(sbx_store_open(f->dir, error, sizeof error));
   assert_non_null(strstr(error, "in use by another sandbox"));
 }
@@ -460,6 +486,7 @@ static void *hammer(void *arg) {
   char body[32], key[16];
   static _Atomic unsigned next;
   unsigned me = next++;
+
   for (unsigned i = 0; i < ROUNDS; i++) {
     snprintf(key, sizeof key, "%u/%u", me, i);
     size_t n = (size_t)snprintf(body, sizeof body, "%u-%u", me, i);
@@ -480,6 +507,7 @@ static void *hammer(void *arg) {
 static void test_threads(void **state) {
   fixture *f = *state;
   pthread_t ids[WRITERS];
+
   for (size_t i = 0; i < WRITERS; i++)
     assert_int_equal(pthread_create(&ids[i], NULL, hammer, f->store), 0);
   for (size_t i = 0; i < WRITERS; i++) {
@@ -495,6 +523,7 @@ static void test_threads(void **state) {
 static void test_people(void **state) {
   fixture *f = *state;
   uint64_t before = sbx_store_people(f->store);
+
   put_doc(f->store, "study", "a", NULL, 1);
   assert_true(sbx_kv_put(f->store, "counter", "a", "1", 0));
   assert_true(put_object(f->store, "a", "1", 1));
@@ -523,6 +552,7 @@ static void test_texts_of_documents(void **state) {
   static const char *const names[] = {"a", "b", "none", "n"};
   char *texts[4];
   igt__json *doc = igt__json_new_object(), *inner = igt__json_new_object();
+
   igt__json_set_str(inner, "a", "inner");
   igt__json_set(doc, "in", inner);
   igt__json_set_str(doc, "a", "x/\"\xc3\xa4");
@@ -547,12 +577,14 @@ static void test_texts_of_documents(void **state) {
 static int64_t size_of(sbx_store *store, const char *key) {
   sbx_object object = {0};
   int64_t size = sbx_object_get(store, "bucket", key, &object) ? (int64_t)object.size : -1;
+
   sbx_object_finish(&object);
   return size;
 }
 
 static void *size_elsewhere(void *arg) {
   static int64_t size;
+
   size = size_of(arg, "a");
   return &size;
 }
@@ -561,6 +593,7 @@ static void *size_elsewhere(void *arg) {
 static int64_t size_for_others(sbx_store *store) {
   pthread_t id;
   void *size = NULL;
+
   assert_int_equal(pthread_create(&id, NULL, size_elsewhere, store), 0);
   pthread_join(id, &size);
   return *(int64_t *)size;
@@ -568,6 +601,7 @@ static int64_t size_for_others(sbx_store *store) {
 
 static void test_rows_in_memory(void **state) {
   fixture *f = *state;
+
   assert_true(put_object(f->store, "a", "1", 1));
   assert_int_equal(size_of(f->store, "a"), 1);
   assert_true(put_object(f->store, "a", "22", 2));
@@ -603,6 +637,7 @@ static void test_rows_in_memory(void **state) {
 static void test_many_rows(void **state) {
   fixture *f = *state;
   static char metadata[65536], key[16];
+
   memset(metadata, 'm', sizeof metadata - 1);
   for (int turn = 0; turn < 2; turn++) {
     for (unsigned i = 0; i < 300; i++) {
@@ -629,6 +664,7 @@ typedef struct race {
 /* Each read is at least as new as what was acknowledged before it started. */
 static void *follow(void *arg) {
   race *r = arg;
+
   for (int64_t seen = 0; seen < VERSIONS;) {
     int64_t least = atomic_load(&r->acknowledged);
     sbx_object object = {0};
@@ -651,6 +687,7 @@ static bool put_version(sbx_store *store, int64_t version) {
   sbx_object object = {.key = text_of("raced"), .etag = "e", .modified = version};
   sbx_incoming *in = sbx_incoming_new(store);
   int n = snprintf(body, sizeof body, "%d", (int)version);
+
   assert_true(in && sbx_incoming_write(in, body, (size_t)n));
   return sbx_object_commit(store, "bucket", in, &object);
 }
@@ -659,6 +696,7 @@ static void test_rows_under_writes(void **state) {
   fixture *f = *state;
   race r = {.store = f->store};
   pthread_t ids[2];
+
   assert_true(put_version(f->store, 0));
   for (size_t i = 0; i < 2; i++)
     assert_int_equal(pthread_create(&ids[i], NULL, follow, &r), 0);
@@ -676,6 +714,7 @@ static void test_rows_under_writes(void **state) {
 /* The same for a document, whose reads are cached, too. */
 static void *follow_document(void *arg) {
   race *r = arg;
+
   for (int64_t seen = 0; seen < VERSIONS;) {
     int64_t least = atomic_load(&r->acknowledged), now = doc_number(r->store, "study", "raced");
     if (now < least || now < seen || now > VERSIONS)
@@ -690,6 +729,7 @@ static void test_documents_under_writes(void **state) {
   fixture *f = *state;
   race r = {.store = f->store};
   pthread_t ids[2];
+
   put_doc(f->store, "study", "raced", NULL, 0);
   for (size_t i = 0; i < 2; i++)
     assert_int_equal(pthread_create(&ids[i], NULL, follow_document, &r), 0);
@@ -741,5 +781,6 @@ int main(void) {
       TEST(test_rows_under_writes),
       TEST(test_documents_under_writes),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,7 @@ static const struct example {
 
 static size_t count_headers(const igt__sigv4_header *headers) {
   size_t n = 0;
+
   while (n < 6 && headers[n].name)
     n++;
   return n;
@@ -70,6 +71,7 @@ static size_t count_headers(const igt__sigv4_header *headers) {
 static void test_published_examples(void **state) {
   igt__sigv4_key key;
   igt__buf scratch, names;
+
   (void)state;
 
   igt__sigv4_key_derive(SECRET, strlen(SECRET), STAMP, REGION, "s3", &key);
@@ -95,6 +97,7 @@ static void test_published_presigned_url(void **state) {
   igt__sigv4_key key;
   igt__buf query, scratch;
   char signature[65];
+
   (void)state;
 
   igt__buf_init(&query, 4096);
@@ -128,6 +131,7 @@ static void canonical(const igt__sigv4_request *req, const char *expected) {
 static void test_canonical_rules(void **state) {
   static const igt__sigv4_header headers[] = {
       {"X-Amz-Meta-A", "  a   b\t c "}, {"HOST", "h"}, {"x-amz-meta-a", "d"}, {"X-Amz-Meta", "n"}};
+
   (void)state;
 
   /* The path is kept as it is; parameters are sorted by name, then value, and encoded uniformly. */
@@ -147,6 +151,7 @@ static void test_canonical_rules(void **state) {
 
 static void test_too_many_parameters_are_refused(void **state) {
   igt__buf query, out;
+
   (void)state;
 
   igt__buf_init(&query, 65536);
@@ -161,6 +166,7 @@ static void test_too_many_parameters_are_refused(void **state) {
 
 static void test_authorization_value(void **state) {
   igt__buf out;
+
   (void)state;
 
   igt__buf_init(&out, 1024);
@@ -179,5 +185,6 @@ int main(void) {
       cmocka_unit_test(test_too_many_parameters_are_refused),
       cmocka_unit_test(test_authorization_value),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,5 +296,6 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_a_writer_shows_until_it_closes, make_study,
                                       remove_study),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

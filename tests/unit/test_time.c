@@ -123,5 +123,6 @@ int main(void) {
       cmocka_unit_test(test_dates),      cmocka_unit_test(test_http),
       cmocka_unit_test(test_basic),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

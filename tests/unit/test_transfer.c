@@ -315,6 +315,7 @@ static igt_status check_bytes(const igt__check_facts *facts, const char *data, u
                               char digest[128], const char **verified) {
   igt__check check;
   igt_error err;
+
   assert_int_equal(igt__check_init(&check, facts, &err), IGT_OK);
   if (igt__check_needs_part_size(&check))
     assert_int_equal(igt__check_set_part_size(&check, part_size, &err), IGT_OK);
@@ -438,6 +439,7 @@ static void *few_allocations(size_t size) {
 static size_t entries_in(const char *path) {
   DIR *dir = opendir(path);
   size_t n = 0;
+
   while (dir && readdir(dir))
     n++;
   if (dir)
@@ -700,6 +702,7 @@ static void test_plan(void **state) {
 static igt_root_study *study_of(const char *json) {
   igt_model *m;
   igt_error err;
+
   if (igt__model_decode(igt_root_study_type(), json, strlen(json), "study", &m, &err) != IGT_OK)
     fail_msg("%s", err.text);
   return (igt_root_study *)m;
@@ -800,6 +803,7 @@ static void test_table(void **state) {
 static unsigned paced(igt__pace *pace, int64_t *now, double seconds, int64_t latency,
                       double per_second) {
   int64_t end = *now + (int64_t)(seconds * 1e6);
+
   while (*now < end) {
     double rate = (double)pace->slots * 1e6 / (double)latency;
     if (rate > per_second)
@@ -879,6 +883,7 @@ static void line_begin_parts(line *l) {
 
 static void line_move(line *l, double seconds, unsigned moving) {
   double rate = l->total / (double)moving, moved = 0;
+
   if (rate > l->each)
     rate = l->each;
   for (unsigned i = 0; i < 64; i++) {
@@ -893,6 +898,7 @@ static void line_move(line *l, double seconds, unsigned moving) {
 
 static void line_run(line *l, double seconds) {
   int64_t end = l->now + (int64_t)(seconds * 1e6), step = 10000;
+
   for (; l->now < end; l->now += step) {
     unsigned moving = 0;
     line_begin_parts(l);
@@ -914,6 +920,7 @@ static void line_run(line *l, double seconds) {
 
 static line line_new(double total, double each, int64_t lag, uint64_t size) {
   line l = {.total = total, .each = each, .lag = lag, .now = 1000000, .size = size};
+
   igt__flow_init(&l.flow, 16, l.now);
   return l;
 }
@@ -1176,5 +1183,6 @@ int main(void) {
       cmocka_unit_test(test_remotes),
       cmocka_unit_test(test_bounds_of_remotes),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,5 +81,6 @@ int main(void) {
       cmocka_unit_test(test_fold),
       cmocka_unit_test(test_long_text_is_left),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,5 +123,6 @@ int main(void) {
       cmocka_unit_test(test_tags),
       cmocka_unit_test(test_redirects),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,5 +230,6 @@ int main(void) {
       cmocka_unit_test(test_proxy_variables),
       cmocka_unit_test(test_an_option_replaces_the_variables),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,11 +19,13 @@ static igt_status nothing(void *payload, const char *path, const char *text, igt
 
 static igt_status parse(const char *xml, igt_error *err) {
   size_t n = 0;
+
   return igt__xml_parse(xml, strlen(xml), nothing, &n, err);
 }
 
 static igt_status record(void *payload, const char *path, const char *text, igt_error *err) {
   igt__buf *out = payload;
+
   (void)err;
   igt__buf_printf(out, "%s=%s;", path, text);
   return IGT_OK;
@@ -33,6 +35,7 @@ static void test_paths_and_text(void **state) {
   const char *xml = " \n<?xml version=\"1.0\"?>\n\n<s3:A xmlns:s3=\"u\"><B> x&amp;<![CDATA[<]]> "
                     "</B><C><D/></C>tail</s3:A>";
   igt__buf out;
+
   (void)state;
 
   igt__buf_init(&out, 1024);
@@ -46,6 +49,7 @@ static void test_bombs_and_ruins_are_refused(void **state) {
                              "<a>&c;&c;&c;</a>";
   igt_error err = IGT_ERROR_INIT;
   igt__buf deep;
+
   (void)state;
 
   assert_int_equal(parse(bomb, &err), IGT_E_PROTOCOL);
@@ -115,6 +119,7 @@ static void test_multipart_results(void **state) {
   static const char refused[] = "<Error><Code>InvalidPart</Code></Error>";
   char id[16], etag[80];
   igt_error err = IGT_ERROR_INIT;
+
   (void)state;
 
   assert_int_equal(igt__s3_create_parse(created, sizeof created - 1, id, sizeof id, NULL), 0);
@@ -143,6 +148,7 @@ static void test_lists(void **state) {
   static const char endless[] =
       "<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>";
   igt__s3_request req = {.op = IGT__S3_LIST_PARTS};
+
   (void)state;
 
   assert_int_equal(igt__s3_parts_parse(parts, sizeof parts - 1, &req, NULL), 0);
@@ -164,6 +170,7 @@ static void test_lists(void **state) {
 static void test_completion_document(void **state) {
   igt__s3_part parts[2] = {{.number = 1, .etag = "a<b"}, {.number = 2, .etag = "c"}};
   igt__buf out;
+
   (void)state;
 
   parts[1].sha256[31] = 1;
@@ -185,5 +192,6 @@ int main(void) {
       cmocka_unit_test(test_errors),         cmocka_unit_test(test_multipart_results),
       cmocka_unit_test(test_lists),          cmocka_unit_test(test_completion_document),
   };
+
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

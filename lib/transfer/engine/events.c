@@ -22,6 +22,7 @@ static const char **item_string(igt_transfer_item *item, unsigned i) {
   const char **const strings[] = {&item->institute, &item->study,      &item->study_id,
                                   &item->path,      &item->local_path, &item->key,
                                   &item->digest,    &item->verified,   &item->text};
+
   return i < sizeof strings / sizeof *strings ? strings[i] : NULL;
 }
 
