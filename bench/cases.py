@@ -20,10 +20,10 @@ class Case:
     size: int = 0
     latency: int = 0
     big: int = 0         # one more study with one file of this size
-    tls: bool = False    # https, by nginx before the sandbox
+    tls: bool = False    # https, by nginx in front of the sandbox
     rounds: int = 5
     what: str = ""
-    link: dict = dataclasses.field(default_factory=dict)  # a bad one before the sandbox: BadLink's
+    link: dict = dataclasses.field(default_factory=dict)  # a bad one in front of the sandbox: BadLink's
     kill: float = 0      # SIGKILL so many seconds after each start, until a run gets to its end
     calls: int = 0       # python-calls
     most: float = 0      # target: at most so many times size / rate, or (kill) so many runs
@@ -60,9 +60,9 @@ ALL = [
     Case("small-up", "up", 200, 100, 16 * KIB, rounds=3,
          what="20,000 files of 16 KiB in 200 studies"),
     Case("latency-down", "down", 50, 40, 32 * KIB, LATENCY, rounds=3,
-         what="2,000 files of 32 KiB in 50 studies, each response 50 ms late"),
+         what="2,000 files of 32 KiB in 50 studies, each response delayed by 50 ms"),
     Case("latency-up", "up", 50, 40, 32 * KIB, LATENCY, rounds=3,
-         what="2,000 files of 32 KiB in 50 studies, each response 50 ms late"),
+         what="2,000 files of 32 KiB in 50 studies, each response delayed by 50 ms"),
     Case("tls-down-large", "down", 4, 1, 256 * MIB, tls=True, rounds=3,
          what="4 files of 256 MiB over https"),
     Case("tls-down-small", "down", 40, 100, 16 * KIB, tls=True, rounds=3,
@@ -72,13 +72,13 @@ ALL = [
     Case("tls-up-small", "up", 40, 100, 16 * KIB, tls=True, rounds=3,
          what="4,000 files of 16 KiB in 40 studies over https"),
     Case("again-down", "again-down", 200, 100, 16 * KIB,
-         what="20,000 files of 16 KiB that are there already"),
+         what="20,000 files of 16 KiB that are already there"),
     Case("again-up", "again-up", 200, 100, 16 * KIB,
-         what="20,000 files of 16 KiB that are there already"),
+         what="20,000 files of 16 KiB that are already there"),
     Case("again-slices-down", "again-down", 40, 100, 512 * KIB,
-         what="4,000 files of 512 KiB that are there already"),
+         what="4,000 files of 512 KiB that are already there"),
     Case("again-slices-up", "again-up", 40, 100, 512 * KIB,
-         what="4,000 files of 512 KiB that are there already"),
+         what="4,000 files of 512 KiB that are already there"),
     Case("one-study-slow", "down", 49, 20, 32 * KIB, big=2048 * MIB, rounds=3,
          what="49 studies of 20 files of 32 KiB, and one of 2 GiB"),
     Case("many-studies", "down", 100, 100, 32 * KIB, what="10,000 files of 32 KiB in 100 studies"),
@@ -96,7 +96,7 @@ ALL = [
          what="a file of 60 MiB at 8 MB/s by runs that are killed after 2 s each"),
     Case("csv", "csv", 100000, rounds=3, what="a list of 100,000 studies"),
     Case("csv-files", "csv-files", 2000, 1, 1000, LATENCY, rounds=3,
-         what="the files of 2,000 studies, each response 50 ms late"),
+         what="the files of 2,000 studies, each response delayed by 50 ms"),
     Case("plan", "plan", 100, 10000, 16 * KIB, rounds=1,
          what="what to do with 1,000,000 files in 100 studies (--dry-run), for its memory"),
     Case("plan-studies", "plan", 10000, 100, 16 * KIB, rounds=1,
@@ -105,7 +105,7 @@ ALL = [
          what="what to do with 10,000 files in 100 studies (--dry-run), for its memory"),
     Case("python-list", "python-list", 20000, rounds=3, what="a script that lists 20,000 studies and looks at each"),
     Case("python-down", "python-download", 50, 40, 32 * KIB, LATENCY, rounds=3,
-         what="a script's 32 threads download 2,000 files of 32 KiB, each response 50 ms late"),
+         what="a script's 32 threads download 2,000 files of 32 KiB, each response delayed by 50 ms"),
     Case("python-read", "python-read", big=512 * MIB, rounds=3, what="a file of 512 MiB, read in order and written"),
     Case("python-calls", "python-calls", calls=2000, rounds=3, what="2,000 small requests in turn: get_project()"),
     Case("start", "start", rounds=50, what="igtcloud version, igtcloud --help"),

@@ -115,6 +115,6 @@ def run(command, env, servers, stdin=b""):
             raise Killed(done)
         if process.returncode != 0:
             out.seek(0)
-            raise Failed(f"{command[0]} ended with {process.returncode}: "
+            raise Failed(f"{command[0]} exited with {process.returncode}: "
                          f"{out.read()[-800:].decode('utf-8', 'replace')}")
     return done

@@ -85,7 +85,7 @@ class Result:
             notes += [f"{name}: {1000 * median(runs, 'cpu') / case.calls:.2f} ms of CPU time for a request, with its "
                       "share of starting Python and signing in." for name, runs in self.runs.items()]
         if case.tls:
-            notes.append(f"By {terminator.version()} with two workers before the sandbox, HTTP/2 for the "
+            notes.append(f"{terminator.version()} with two workers in front of the sandbox, HTTP/2 for the "
                          "REST API and HTTP/1.1 for S3; its processor seconds are the server's.")
         if own and case.link:
             notes += link_notes(case, own)
@@ -152,8 +152,8 @@ def write(path, results, selected, versions):
     rows.update({t.name: f"| {t.name} | {known.get(t.name, '')} | {t.settings} |" for t in selected})
     order = [c.name for c in cases.ALL if c.name in old]
     lines = ["# Results", "", f"Made by `bench/run`, last on {datetime.date.today()}: {machine()}.",
-             "Each case has the date of its run. Ratios are to igtcloud in the same run; above 1 is slower, or costs",
-             "more. How it is measured: [README.md](README.md).", "",
+             "Each case has the date of its run. Ratios are relative to igtcloud in the same run; above 1 is slower,",
+             "or costs more. How it is measured: [README.md](README.md).", "",
              "| tool | version | settings |", "|---|---|---|", *rows.values()]
     summary = targets.table({n: old[n] for n in order})
     path.write_text("\n".join(lines) + "\n\n" + "\n".join([*([summary] if summary else []),

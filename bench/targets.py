@@ -236,5 +236,5 @@ def table(sections):
     if not rows:
         return ""
     return "\n".join(["## Targets", "",
-                      "The targets, and the numbers of the tables below, from whichever run they are.", "",
+                      "The targets, and the numbers from the tables below, whichever run they are from.", "",
                       "| case | target | measured | reached |", "|---|---|---|---|", *rows]) + "\n"

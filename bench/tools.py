@@ -25,7 +25,7 @@ SCRIPT = pathlib.Path(__file__).resolve().parent / "python_client.py"
 class Tool:
     name = ""
     settings = ""         # of it, for the table
-    takes_latency = True  # worth running where each response is late
+    takes_latency = True  # worth running where each response is delayed
     cases = ()            # if it is for some alone
 
     def available(self):
@@ -50,7 +50,7 @@ def pace_of(log):
 
 class Igtcloud(Tool):
     name = "igtcloud"
-    settings = "as it is"
+    settings = "defaults"
 
     def __init__(self, program, name="igtcloud", more=()):
         self.program, self.name, self.more = program, name, list(more)
@@ -190,7 +190,7 @@ class Aws(Tool):
 
 class S3cmd(Tool):
     name = "s3cmd"
-    settings = "sync, as it is (one file at a time)"
+    settings = "sync, defaults (one file at a time)"
     takes_latency = False
 
     def _run(self, job, source, target):

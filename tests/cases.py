@@ -37,7 +37,7 @@ CASES = {
     "security-23": "what a killed `upgrade` left behind is removed by the next one",
     "security-24": "HEAD with 400 or 403 is retried once with new credentials",
     "security-25": "`igt_file_read` returns the bytes read before an error, like read(2)",
-    "security-26": "parts that the store put together in another way are sent again, and never confirmed",
+    "security-26": "parts that the store assembled incorrectly are sent again, and never confirmed",
     "transfers-1": "a folder that cannot be examined is a failure, not an empty folder",
     "transfers-2": "a `study.json` that cannot be examined is a failure, never a new study",
     "transfers-3": "downloads work without flock, or say why not, and leave nothing behind",
