@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Paths below a root folder (lib/base/path.h): checks of names, partial files, folders that are
+/* Paths below a root folder (lib/base/root.h, path.h): checks of names, partial files, folders that are
  * created on demand and remembered, walks, and errors when looking for files. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,7 +14,7 @@
 /* A local file as it was planned; it must not change until it is sent. */
 typedef struct igt__local {
   const char *path; /* absolute */
-  /* path lies below it, and its folders may have been created by others (base/path.h). Borrowed.
+  /* path lies below it, and its folders may have been created by others (base/root.h). Borrowed.
    * NULL: a single file that the user named; all folders of its path are trusted. */
   igt__root *root;
   uint64_t size;
