@@ -26,7 +26,7 @@
        AT(rescan),                                                                                 \
        "DURATION",                                                                                 \
        NULL,                                                                                       \
-       "look at the folders again, for file servers (default 10m)"},                               \
+       "rescan the folders this often, for file servers (default 10m)"},                           \
       {"when-done",                                                                                \
        0,                                                                                          \
        OPTION_TEXT,                                                                                \
@@ -103,7 +103,7 @@
        AT(metrics_anywhere),                                                                       \
        NULL,                                                                                       \
        NULL,                                                                                       \
-       "allow --metrics an address that other machines can reach"},                                \
+       "let --metrics use an address that other machines can reach"},                              \
       {"on-event",                                                                                 \
        0,                                                                                          \
        OPTION_TEXT,                                                                                \
@@ -134,7 +134,7 @@
        AT(report),                                                                                 \
        "FILE",                                                                                     \
        NULL,                                                                                       \
-       "append a JSON line for each file and study; SIGHUP opens it anew"},                        \
+       "append a JSON line for each file and study; SIGHUP reopens it"},                           \
   {                                                                                                \
     "journal", 0, OPTION_FILE, AT(journal), "FILE", NULL,                                          \
         "the file that records transfers and digests"                                              \

@@ -138,7 +138,7 @@ static const option install_options[] = {
     {"service-name", 0, OPTION_TEXT, AT(service_name), "NAME", NULL,
      "the service's name (default " DEFAULT_NAME ")"},
     {"account", 0, OPTION_TEXT, AT(account), "ACCOUNT", NULL,
-     "the account that it runs as (default LocalService); its password is asked for"},
+     "the account that it runs as (default LocalService); prompts for its password"},
     STATION_OPTIONS,
     END_OF_OPTIONS};
 
@@ -148,10 +148,12 @@ const command station_install_command = {
     2,
     4,
     "install a station as a service of Windows",
-    "Takes what `igtcloud station` takes, and has Windows run that with each start, as an account\n"
-    "with few rights. It is restarted after errors, and reports to the event log. Relative paths\n"
-    "mean the current folder. Needs an administrator. `sc start`, `sc stop` and the list of\n"
-    "services control it; `sc control NAME paramchange` has it read its configuration again.",
+    "Takes the same arguments as `igtcloud station`, and makes Windows run it at each start, "
+    "under\n"
+    "an account with few rights. It is restarted after errors, and writes to the event log.\n"
+    "Relative paths are relative to the current folder. Requires an administrator. `sc start`,\n"
+    "`sc stop` and the list of services control it; `sc control NAME paramchange` makes it reload\n"
+    "its configuration.",
     install_options,
     true,
     run_install};
@@ -162,7 +164,7 @@ const command station_remove_command = {
     0,
     1,
     "remove the service of a station",
-    "Stops the service and removes it. Needs an administrator. Folders and keys stay.",
+    "Stops the service and removes it. Requires an administrator. Folders and keys stay.",
     no_options,
     false,
     run_remove};
