@@ -3,7 +3,6 @@
  * credentials of one prefix for reading ("get") or writing ("put"), or the root account ("root"):
  * "WHO METHOD TARGET", header lines, an empty line, the body. Except for the root account's own
  * requests, none may ever reveal or change an object of another prefix. */
-#include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "base/time.h"
 #include "crypto/crypto.h"
 #include "demand.h"
+#include "folder.h"
 #include "http_in_memory.h"
 #include "s3/sigv4.h"
 #include "server.h"
@@ -30,18 +30,11 @@ static unsigned runs;
 
 /* ---- a store with a user, a study and another user's object ---- */
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-  (void)st;
-  (void)flag;
-  (void)ftw;
-  return remove(path);
-}
-
 static void take_down(void) {
   sbx_store_close(server.store);
   sbx_s3_free(server.s3);
   if (dir[0])
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder(dir);
   dir[0] = '\0';
   server.store = NULL;
   server.s3 = NULL;

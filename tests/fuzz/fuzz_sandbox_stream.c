@@ -3,7 +3,6 @@
  * connection. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "base/str.h"
 #include "demand.h"
+#include "folder.h"
 #include "server.h"
 
 /* Far longer than a response takes on a busy machine; a connection that stays open is a finding. */
@@ -21,18 +21,11 @@ static sbx_server server;
 static char dir[64];
 static uint16_t port;
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-  (void)st;
-  (void)flag;
-  (void)ftw;
-  return remove(path);
-}
-
 static void take_down(void) {
   sbx_http_stop(server.http);
   sbx_store_close(server.store);
   sbx_s3_free(server.s3);
-  nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  remove_folder(dir);
 }
 
 static const sbx_handler *route(void *of, sbx_request *req) {

@@ -343,20 +343,7 @@ def test_unknown_names(igtcloud, out):
 
 def replace_in_parts(cloud, study, sizes):
     """The same bytes again, as an object of several parts."""
-    s3 = cloud.boto3()
-    key = study_of(cloud, "large", "lab", study)["s3Prefix"] + "files/film.bin"
-    data = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
-    parts, at = [], 0
-    for number, size in enumerate(sizes, 1):
-        answer = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=number,
-                                Body=data[at:at + size])
-        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
-        at += size
-    assert at == len(data)
-    s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload,
-                                 MultipartUpload={"Parts": parts})
-    return data
+    return cloud.store_in_parts(study_of(cloud, "large", "lab", study)["s3Prefix"] + "files/film.bin", sizes)
 
 
 def test_large_objects_are_verified(cloud, igtcloud, out):

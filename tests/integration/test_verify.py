@@ -373,17 +373,7 @@ def test_one_bit(igtcloud, tmp_path):
 
 def in_parts(cloud, study, sizes):
     """The same bytes again, as an object of parts whose ETag is no plain MD5."""
-    s3, key = cloud.boto3(), key_of(cloud, "large", "lab", study, "film.bin")
-    data = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
-    parts, at = [], 0
-    for number, size in enumerate(sizes, 1):
-        answer = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=number,
-                                Body=data[at:at + size])
-        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
-        at += size
-    s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload,
-                                 MultipartUpload={"Parts": parts})
+    cloud.store_in_parts(key_of(cloud, "large", "lab", study, "film.bin"), sizes)
 
 
 def test_parts_of_one_size_are_compared_one_by_one(cloud, igtcloud, tmp_path):

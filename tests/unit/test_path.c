@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Paths below a root folder (lib/base/root.h, path.h): checks of names, partial files, folders that are
- * created on demand and remembered, walks, and errors when looking for files. */
+/* Paths below a root folder (lib/base/root.h, path.h): checks of names, partial files, folders that
+ * are created on demand and remembered, walks, and errors when looking for files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
