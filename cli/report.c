@@ -108,12 +108,13 @@ static void print_name(FILE *out, const igt_transfer_item *item) {
     if (!*parts[i])
       continue;
     fputs(first ? "" : ": ", out);
-    print_safe(out, parts[i]);
+    fputs(parts[i], out);
     first = false;
   }
 }
 
-/* A line of a message is put together in memory, since only a whole one can be wrapped. */
+/* A line of a message is put together in memory, since only a whole one can be wrapped.
+ * print_wrapped makes it safe to print. */
 typedef struct pending_line {
   char *text;
   size_t n;
@@ -145,7 +146,7 @@ static void print_item(report *r, const igt_transfer_item *item, const char *why
   print_name(out, item);
   if (*why) {
     fputs(": ", out);
-    print_safe(out, why);
+    fputs(why, out);
   }
   end_line(&line);
 }
@@ -266,7 +267,7 @@ static void on_message(void *payload, igt_status status, const char *text) {
   if (!(out = begin_line(&line)))
     return;
   fputs(status == IGT_E_AMBIGUOUS ? "warning: " : "", out);
-  print_safe(out, text);
+  fputs(text, out);
   end_line(&line);
 }
 
