@@ -302,6 +302,36 @@ def test_what_the_second_run_left_is_removed(cloud, igtcloud, out):
     assert whole(out, FILM) == 1 and leftovers(out) == ["i/s/.film.igtpart"]
 
 
+@pytest.mark.parametrize("again", [[], ["--overwrite"]])
+def test_what_a_killed_overwrite_left(cloud, igtcloud, out, again):
+    """The next run that overwrites continues it; any other removes it, since the file is complete."""
+    igtcloud.run("download", out, "film")
+    cloud.clear()
+    cloud.faults({"fault": "silence", "method": "GET", "path": "**/film.bin", "skip": 2, "seconds": 600})
+    process = igtcloud.start("download", "--overwrite", "--connections", "1", out, "film")
+    cloud.wait_for(lambda: ranges_in_journal(journal_of(igtcloud.home)) >= 2)
+    kill(process)
+    assert leftovers(out) == ["i/s/.film.bin.igtpart"] and whole(out, FILM) == 1
+    cloud.clear()
+    igtcloud.run("download", *again, out, "film")
+    assert not leftovers(out) and whole(out, FILM) == 1
+    assert len(cloud.requests(method="GET", path="*film.bin")) == (3 if again else 0)
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--no-journal"]])
+def test_what_no_run_would_continue_is_removed(cloud, igtcloud, out, options):
+    """A run was killed while it looked whose the partial file is; the file itself is not complete yet."""
+    begin = begin_and_hold(igtcloud, cloud, out, 1)
+    kill(begin)
+    (out / "i/s/.film.bin.AbCdEfGh.igtpart").write_text("")
+    (out / "i/s/.film.bin.AbCdEfG.igtpart").write_text("of another program")
+    (out / "i/s/.other.AbCdEfGh.igtpart").write_text("of another file")
+    cloud.clear()
+    igtcloud.run("download", *options, out, "film")
+    assert whole(out, FILM) == 1
+    assert sorted(leftovers(out)) == ["i/s/.film.bin.AbCdEfG.igtpart", "i/s/.other.AbCdEfGh.igtpart"]
+
+
 # ---- a loss of power ----
 
 def stop_in_film(store, odd, out, number, change):

@@ -186,6 +186,8 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
   } else if (status == IGT_OK && p->d->run.options.dry_run) {
     report_planned(p, &fetch);
   } else {
+    if (status == IGT_OK && p->d->root && !p->is_new)
+      igt__leftovers_remove_salted(&p->leftovers, p->d->root, path);
     if (status == IGT_OK)
       status = igt__fetch_add(&fetch, &err);
     if (status == IGT_OK && igt__space_check(&p->d->run, p->d->root, false, &err) != IGT_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Removes partial files of complete files (leftovers.h). The name of one has a salt that nothing
- * records, so each folder with a complete file is read once. Called by download_file.c. */
+/* Removes partial files that no run continues (leftovers.h). The name of one may have a salt that
+ * nothing records, so each folder that existed before is read once. Called by download_file.c. */
 #include "transfer/download/leftovers.h"
 
 #include <string.h>
@@ -89,4 +89,15 @@ void igt__leftovers_remove(igt__leftovers *leftovers, igt__root *root, igt__jour
               leftovers->v[i]);
     forget(root, journal, path);
   }
+}
+
+void igt__leftovers_remove_salted(igt__leftovers *leftovers, igt__root *root, const char *path) {
+  if (!look(leftovers, root, path))
+    return;
+  for (size_t i = 0; i < leftovers->count; i++)
+    if (igt__partial_is_of(leftovers->v[i], path) &&
+        igt__partial_is_salted(leftovers->v[i], path) &&
+        igt__partial_remove(root, leftovers->v[i], path))
+      IGT__INFO(IGT_LOG_TRANSFER, "removed '%s', the rest of another run: nothing continues it",
+                leftovers->v[i]);
 }

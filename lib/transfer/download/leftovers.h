@@ -2,8 +2,9 @@
 #ifndef IGT_TRANSFER_LEFTOVERS_H
 #define IGT_TRANSFER_LEFTOVERS_H
 
-/* Partial files beside files that are complete: of two runs in one folder, one was killed, and the
- * other one completed the file. No later run would continue them. */
+/* Partial files that no later run would continue: beside files that are complete (of two runs in
+ * one folder, one was killed, and the other one completed the file), and those under an
+ * unpredictable name. */
 
 #include "base/root.h"
 #include "base/str.h"
@@ -21,5 +22,7 @@ void igt__leftovers_finish(igt__leftovers *leftovers);
  * of the file goes, too; NULL: none. */
 void igt__leftovers_remove(igt__leftovers *leftovers, igt__root *root, igt__journal *journal,
                            const char *path);
+/* The same of a file that is about to be fetched: all but what that continues. */
+void igt__leftovers_remove_salted(igt__leftovers *leftovers, igt__root *root, const char *path);
 
 #endif

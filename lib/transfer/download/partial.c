@@ -249,6 +249,10 @@ bool igt__partial_is_of(const char *partial, const char *path) {
   return is;
 }
 
+bool igt__partial_is_salted(const char *partial, const char *path) {
+  return strlen(partial) > strlen(path) + strlen(".") + strlen(suffix);
+}
+
 bool igt__partial_remove(igt__root *root, const char *partial, const char *path) {
   igt__partial old = {.root = root, .path = path, .name = igt__strdup(partial), .fd = -1};
   igt_error err = IGT_ERROR_INIT;

@@ -33,6 +33,8 @@ igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_n
 /* Whether a name without folders is that of a partial file, and whether it is that of this file. */
 bool igt__partial_is_name(const char *name);
 bool igt__partial_is_of(const char *partial, const char *path);
+/* Of one that is of this file: whether no later run looks for it. */
+bool igt__partial_is_salted(const char *partial, const char *path);
 /* Removes a partial file of path, if it is ours and no process has it locked. Where files cannot be
  * locked it stays. */
 bool igt__partial_remove(igt__root *root, const char *partial, const char *path);
