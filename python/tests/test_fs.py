@@ -172,6 +172,20 @@ def test_a_name_of_the_cloud_leads_out_of_no_folder(fs, tmp_path, monkeypatch, n
     assert not list(tmp_path.rglob('evil*')) and list(tmp_path.rglob('ok'))
 
 
+@pytest.mark.parametrize('where', ['study', 'study/files', 'study/files/waveforms', 'study/files/report.txt'])
+def test_links_that_others_planted_are_not_followed(fs, tmp_path, where):
+    outside, link = tmp_path / 'outside', tmp_path / 'target' / where
+    (outside / 'sub').mkdir(parents=True)
+    (outside / 'mine').write_text('mine')
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside / 'mine' if where.endswith('.txt') else outside)
+    try:
+        fs.get('demo/north/P0001', str(tmp_path / 'target'), recursive=True)
+    except OSError:
+        pass
+    assert sorted(path.name for path in outside.rglob('*')) == ['mine', 'sub'] and (outside / 'mine').read_text() == 'mine'
+
+
 def test_putting_and_removing(fs, study, tmp_path):
     (tmp_path / 'tree/sub').mkdir(parents=True)
     (tmp_path / 'tree/a.txt').write_text('a')

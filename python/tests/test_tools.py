@@ -145,6 +145,27 @@ def test_download_of_the_projects_own_files(entities, here, tmp_path):
     assert tree(tmp_path / 'some') == ['files/protocol.txt']
 
 
+@pytest.mark.parametrize('where', ['study.json', 'P1---one', 'P1---one/a', 'P1---one/a/one.txt'])
+def test_links_that_others_planted_are_not_followed(entities, here, tmp_path, where):
+    """With filters of the program; native transfers have tests of their own."""
+    outside = tmp_path / 'outside'
+    (outside / 'a').mkdir(parents=True)
+    (outside / 'study.json').write_text('theirs')
+    (outside / 'one.txt').write_text('abc')  # as large as the cloud's
+    link = here / 'north' / ('P1---one/study.json' if where == 'study.json' else where)
+    link.parent.mkdir(parents=True)
+    link.symlink_to({'study.json': outside / 'study.json', 'P1---one/a/one.txt': outside / 'one.txt'}.get(where, outside))
+    before = {path: path.read_text() for path in outside.rglob('*') if path.is_file()}
+    try:
+        download_institutes('demo', 'north', here, studies_filter=lambda study: study.study_id == 'one')
+    except native.SomeFailed:
+        assert where in ('P1---one', 'P1---one/a')
+    else:
+        assert where.endswith(('.json', '.txt')) and (here / 'north/P1---one/a/one.txt').read_text() == 'one'
+        assert not (here / 'north/P1---one/study.json').is_symlink()
+    assert {path: path.read_text() for path in outside.rglob('*') if path.is_file()} == before
+
+
 # ---- lists ----
 
 def rows_of(path):

@@ -30,6 +30,8 @@ from fsspec.callbacks import NoOpCallback  # type: ignore[import]
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem  # type: ignore[import]
 from fsspec.utils import other_paths  # type: ignore[import]
 
+from igtcloud.client._below import make_folders
+
 __all__ = ['IgtFileSystem', 'IgtFile']
 
 CATEGORIES = ('files', 'dicom', 'annotations')
@@ -324,30 +326,46 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
         if outfile is None and self.isdir(rpath):
             os.makedirs(lpath, exist_ok=True)
             return
-        file = self._file(rpath)
-        if not file.get('is_completed'):
-            raise _refused('The upload of this file is not complete', rpath)
-        callback.set_size(file.get('file_size'))
+        file = self._complete_file(rpath)
         if outfile is not None or hasattr(lpath, 'write'):
+            callback.set_size(file.get('file_size'))
             file.download_fileobj(outfile if outfile is not None else lpath)
             return
-        folder, name = os.path.split(os.path.abspath(lpath))
+        self._download(file, *os.path.split(os.path.abspath(lpath)), callback)
+
+    def _complete_file(self, path: str) -> Any:
+        file = self._file(path)
+        if not file.get('is_completed'):
+            raise _refused('The upload of this file is not complete', path)
+        return file
+
+    @staticmethod
+    def _download(file: Any, root: str, name: str, callback: Any = NoOpCallback()) -> None:
+        """To root/name; no link below root is followed."""
+        callback.set_size(file.get('file_size'))
         twin = copy.copy(file)
         twin._collection = file._collection
         twin.file_name = name
-        twin.download(folder, callback=callback.relative_update)
+        twin.download(root, callback=callback.relative_update)
 
     def get(self, rpath: Any, lpath: Any, recursive: bool = False, callback: Any = NoOpCallback(),
             **kwargs: Any) -> None:
-        """Downloads files and folders, many at the same time."""
+        """Downloads files and folders, many at the same time. No link below lpath is followed."""
         rpaths = self.expand_path(rpath, recursive=recursive)
         lpaths = other_paths(rpaths, os.fspath(lpath) if hasattr(lpath, '__fspath__') else lpath)
+        root = os.path.abspath(lpath) if isinstance(lpath, (str, os.PathLike)) else None
         callback.set_size(len(rpaths))
 
         def one(source: str, target: str) -> None:
             if any(step in ('.', '..') for step in source.split('/')):
                 raise _refused('The name of this file would lead out of the folder', source)
-            self.get_file(source, target, **kwargs)
+            name = os.path.relpath(target, root) if root else '.'
+            if name == '.' or name.startswith('../'):
+                self.get_file(source, target, **kwargs)
+            elif self.isdir(source):
+                make_folders(root, name)
+            else:
+                self._download(self._complete_file(source), root, name)
             callback.relative_update(1)
         for found in self._together(one, zip(rpaths, lpaths)):
             if isinstance(found, Exception):

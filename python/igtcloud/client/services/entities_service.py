@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import threading
 import weakref
 from datetime import datetime, timedelta, timezone
@@ -499,7 +500,7 @@ def download_file(file: File, destination_dir: Any, overwrite: bool = True,
         return False
     folder, name = os.path.abspath(os.fspath(destination_dir)), str(file.file_name)
     destination, size = os.path.join(folder, name), file.get("file_size")
-    if not overwrite and os.path.isfile(destination) and os.path.getsize(destination) == size:
+    if not overwrite and _is_there(destination, size):
         if callback is not None:
             callback(size)
         return False
@@ -510,6 +511,15 @@ def download_file(file: File, destination_dir: Any, overwrite: bool = True,
         client.download_object(_prefix_of(file), file.key, size, folder, name, include_modified_date, callback)
     _transfer(download)
     return True
+
+
+def _is_there(path: str, size: Any) -> bool:
+    """A file of this size, and no link to one."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
 def download_fileobj(file: File, file_obj: Any) -> None:

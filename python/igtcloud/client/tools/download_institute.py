@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Dict, List, Optional
 
 from igtcloud.client import native
+from igtcloud.client._below import write_file
 from igtcloud.client.services import entities_service
 from igtcloud.client.tools.common import find_project_and_institutes, native_selection, run_native
 
@@ -50,6 +51,7 @@ class _Filtered:
                  files_filter: Optional[Callable[[Any, Any], bool]], options: Dict[str, Any]) -> None:
         self.arguments = destination, project_name, institute_name
         self.studies_filter, self.files_filter, self.options = studies_filter, files_filter, options
+        self.root = os.path.abspath(os.fspath(destination))
         self.failed: List[str] = []
 
     def download(self) -> None:
@@ -74,7 +76,7 @@ class _Filtered:
             files = {file.key: file for category in self.options["categories"] for file in getattr(study, category)}
             chosen = [(files[item.key], item) for item in items if item.key in files and
                       (self.files_filter is None or self.files_filter(files[item.key], study))]
-            _write_study_json(study, items)
+            self._write_study_json(study, items)
         except Exception as error:
             self._note(study.get("study_id_human_readable") or study.study_database_id, error)
             return
@@ -82,28 +84,27 @@ class _Filtered:
             list(pool.map(lambda pair: self._file(*pair), chosen))
 
     def _file(self, file: Any, item: native.Item) -> None:
-        folder, name = os.path.split(item.local_path)
-        kept, file.file_name = file.file_name, name  # the local name may have been mapped
+        kept, file.file_name = file.file_name, self._below(item.local_path)  # the local name may have been mapped
         try:
-            file.download(folder, overwrite=False, include_modified_date=self.options["include_modified_date"])
+            file.download(self.root, overwrite=False, include_modified_date=self.options["include_modified_date"])
         except Exception as error:
             self._note(f"{item.study}/{item.path}", error)
         finally:
             file.file_name = kept
 
+    def _below(self, path: str) -> str:
+        return os.path.relpath(path, self.root)
+
     def _note(self, name: str, error: Exception) -> None:
         logger.error("%s: %s", name, error)
         self.failed.append(name)
 
-
-def _write_study_json(study: Any, items: List[native.Item]) -> None:
-    """As native transfers write it: a file of the study says where the study's folder is."""
-    if not items:
-        return
-    local, path = items[0].local_path, items[0].path
-    if not local.endswith(path):
-        return  # a mapped name: its folder is unknown
-    folder = local[:-len(path)]
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "study.json"), "w", encoding="ascii") as out:
-        json.dump(entities_service.api_client.sanitize_for_serialization(study), out, indent=4)
+    def _write_study_json(self, study: Any, items: List[native.Item]) -> None:
+        """As native transfers write it: a file of the study says where the study's folder is."""
+        if not items:
+            return
+        local, path = self._below(items[0].local_path), items[0].path
+        if not local.endswith(path):
+            return  # a mapped name: its folder is unknown
+        text = json.dumps(entities_service.api_client.sanitize_for_serialization(study), indent=4)
+        write_file(self.root, f"{local[:-len(path)]}study.json", text.encode("ascii"))
