@@ -2,6 +2,7 @@
 """The package in a process: Ctrl-C, threads, forks, the end."""
 
 import asyncio
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -171,26 +172,61 @@ def test_a_forked_child_has_connections_of_its_own(auth, entities):
     assert entities.get_me().login_id == USER
 
 
-def test_a_child_lists_files_though_a_thread_of_the_parent_did_so_at_the_fork(entities):
-    module = importlib.import_module('igtcloud.client.services.entities_service')
-    order, held, end = module._order, threading.Event(), threading.Event()
+@contextlib.contextmanager
+def held(*locks):
+    """Another thread has them."""
+    has, end = threading.Event(), threading.Event()
 
     def hold():
-        with order._lock:
-            held.set()
+        with contextlib.ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            has.set()
             end.wait()
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait()
+    has.wait()
+    yield
+    end.set()
+    thread.join()
 
-    def list_files():
+
+def soon(function):
+    """In a child, which must not wait for a thread of its parent."""
+    def run():
         signal.alarm(20)
-        return list(module.FilesCollectionWrapper('p/'))
-    try:
-        assert in_child(list_files) == '[]'
-    finally:
-        end.set()
-        thread.join()
+        return function()
+    return in_child(run)
+
+
+def test_a_child_lists_files_though_a_thread_of_the_parent_did_so_at_the_fork(entities):
+    module = importlib.import_module('igtcloud.client.services.entities_service')
+    with held(module._order._lock):
+        assert soon(lambda: list(module.FilesCollectionWrapper('p/'))) == '[]'
+
+
+def test_a_child_uses_what_a_thread_of_the_parent_used_at_the_fork(entities, auth):
+    """A collection that is being loaded, a request, the session and its end."""
+    names = ('core.auth', 'services._behaviour', 'services._models', 'services._endpoint')
+    auth_module, behaviour, models, endpoint = (importlib.import_module(f'igtcloud.client.{name}') for name in names)
+    institute = entities.get_institute('demo-north')
+    assert len(institute.studies) == 3
+    session = auth._session
+    with held(institute._collections_lock, behaviour._locks_lock, models._lock, endpoint._lock, entities.api_client._lock,
+              auth_module._foreign_lock, auth._lock, session._lock, session.periodic._lock, session.client._lock):
+        assert soon(lambda: [len(institute.studies), len(institute.studies[0].files), auth.username]) == repr([3, 2, USER])
+        assert soon(lambda: session.end(sign_out=True)) == 'None'
+        assert soon(lambda: session.client.close()) == 'None'
+        assert soon(session.client.__del__) == 'None'
+    assert entities.get_me().login_id == USER
+
+
+def test_a_pipe_in_place_of_the_token_file(own_environment, run_python):
+    """Anybody can place one in a shared temporary folder."""
+    os.mkfifo(own_environment / 'igtcloud_auth_mmap', 0o600)
+    said = run_python('from igtcloud.client.core.auth import AuthHandler\n'
+                      'try:\n    AuthHandler().username\nexcept RuntimeError as error:\n    print(error)')
+    assert 'is not a token file' in said
 
 
 def test_the_end_of_a_child_does_not_sign_the_parent_out(cloud, run_python):

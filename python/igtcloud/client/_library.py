@@ -26,6 +26,7 @@ from typing import IO, Any, Callable, List, NamedTuple, Optional, Tuple, Union
 
 from igtcloud.client import _errors
 from igtcloud.client._hints import in_python
+from igtcloud.client._lock import Lock
 from igtcloud.client._native import ffi, lib
 
 Headers = List[Tuple[str, str]]
@@ -326,7 +327,7 @@ class Client:
                  proxy: Optional[str] = None, bandwidth: Optional[str] = None, max_connections: int = 0,
                  audience: Optional[str] = None, retries: Optional[int] = None, connect_timeout: float = 0,
                  idle_timeout: float = 0) -> None:
-        self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
+        self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, Lock(), None
         self._readers: "weakref.WeakSet[Reader]" = weakref.WeakSet()
         options = new("igt_client_options")
         self._answers = ffi.new("native_answers *")

@@ -31,6 +31,7 @@ from fsspec.spec import AbstractBufferedFile, AbstractFileSystem  # type: ignore
 from fsspec.utils import other_paths  # type: ignore[import]
 
 from igtcloud.client._below import make_folders
+from igtcloud.client._lock import Lock
 
 __all__ = ['IgtFileSystem', 'IgtFile']
 
@@ -70,7 +71,7 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
                          listings_expiry_time=listings_expiry_time, **options)
         self._keep = 0.0 if not use_listings_cache else \
             KEPT_SECONDS if listings_expiry_time is None else float(listings_expiry_time)
-        self._lock = threading.RLock()
+        self._lock = Lock(threading.RLock)
         self._listings: Dict[Any, Tuple[float, Dict[str, Any]]] = {}
 
     # ---- listings, kept for a while ----

@@ -57,7 +57,7 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)  # it may be a FIFO of others
         try:
             _check_owner(path, os.fstat(fd))
             self.inode = os.fstat(fd).st_ino

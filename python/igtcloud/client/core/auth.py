@@ -21,6 +21,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from igtcloud.client import _lazy
+from igtcloud.client._lock import Lock
 
 if TYPE_CHECKING:
     import getpass
@@ -51,7 +52,7 @@ class AuthHandler:
         self._filename = os.fspath(filename) if filename else _token_file.default_path()
         self._reader: Optional[_token_file.Reader] = None
         self._last: Dict[str, Any] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._client: Optional[_library.Client] = None
         self._client_key: Tuple[Any, ...] = ()
         self._settings: Dict[str, Any] = {}
@@ -186,7 +187,7 @@ class Periodic:
         self.function = function
         self.args = args
         self.kwargs = kwargs
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._stopped: Optional[threading.Event] = None
         if autostart:
             self.start()
@@ -228,7 +229,7 @@ class _Session:
         self.is_ours = is_ours  # and so is its end: a session of the environment is shared with others
         self.is_ended = False
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._written = ""
         self._claims: Tuple[str, Dict[str, Any]] = ("", {})
         self.file = _token_file.Writer()
@@ -560,7 +561,7 @@ _is_registered = False
 
 # By their settings, the latest client for tokens from elsewhere, or with settings of a service: set_auth() has one.
 _foreign: Dict[Tuple[Any, ...], Tuple[Any, Tuple[Any, ...], _library.Client]] = {}
-_foreign_lock = threading.Lock()
+_foreign_lock = Lock()
 
 
 def client_of(handler: Any, **settings: Any) -> _library.Client:

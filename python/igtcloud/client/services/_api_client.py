@@ -14,11 +14,11 @@ import logging
 import os
 import re
 import sys
-import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
 
 from igtcloud.client import _lazy
+from igtcloud.client._lock import Lock
 from igtcloud.client.services import _exceptions, _models
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class ApiClient:
         self.last_response: Optional[RESTResponse] = None
         self._pool: Any = None
         self._pool_generation = -1
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __enter__(self) -> "ApiClient":
         return self

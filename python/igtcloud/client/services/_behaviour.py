@@ -10,7 +10,9 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable, Dict, Optional
 
-_locks_lock = threading.Lock()
+from igtcloud.client._lock import Lock
+
+_locks_lock = Lock()
 
 
 def _module() -> Any:
@@ -36,7 +38,7 @@ class _HasCollections:
     def _collection_named(self, name: str, load: Callable[[], Any]) -> Any:
         with _locks_lock:
             if self._collections is None:
-                self._collections, self._collections_lock = {}, threading.RLock()
+                self._collections, self._collections_lock = {}, Lock(threading.RLock)
         with self._collections_lock:  # several threads, one request
             if name not in self._collections:
                 self._collections[name] = load()

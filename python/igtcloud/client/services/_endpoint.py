@@ -12,10 +12,10 @@ sent, unless `_check_input_type=False`. None for an argument that may be left ou
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 from igtcloud.client import _lazy
+from igtcloud.client._lock import Lock
 from igtcloud.client.services import _types
 from igtcloud.client.services._exceptions import ApiTypeError, ApiValueError
 from igtcloud.client.services._models import load as load_model
@@ -41,7 +41,7 @@ PARSED = frozenset(('id', 'method', 'path', 'body', 'response', 'accept', 'open'
                     'positional', 'by_name', 'types'))
 WITH_BODY = ('POST', 'PUT', 'PATCH', 'DELETE')
 
-_lock = threading.Lock()
+_lock = Lock()
 _classes: Dict[Tuple[str, str], type] = {}
 
 

@@ -24,6 +24,7 @@ from datetime import date
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Iterator, List, Optional, Set, Tuple
 
+from igtcloud.client._lock import Lock
 from igtcloud.client.services import _types
 from igtcloud.client.services._exceptions import ApiAttributeError, ApiTypeError, ApiValueError
 from igtcloud.client.services._tables import MODELS
@@ -34,7 +35,7 @@ _LEAVES = (str, int, float, bool, type(None))
 PRIVATE = ('_check_type', '_path_to_item', '_spec_property_naming', '_configuration',
            '_visited_composed_classes')
 
-_lock = threading.RLock()
+_lock = Lock(threading.RLock)
 _classes: Dict[Tuple[str, str], type] = {}
 
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional
 
 from igtcloud.client import _lazy
+from igtcloud.client._lock import Lock
 from igtcloud.client.core import auth as _auth
 from igtcloud.client.services import _api_client
 from igtcloud.client.services.base_service import BaseService, CollectionWrapper
@@ -76,7 +77,7 @@ class _Order:
     _NEAR = 4  # a step further is none
 
     def __init__(self) -> None:
-        self._lock, self._count = threading.RLock(), 0  # a handler of a signal may use a collection, too
+        self._lock, self._count = Lock(threading.RLock), 0  # a handler of a signal may use a collection, too
         self._listed: "weakref.WeakValueDictionary[int, FilesCollectionWrapper]" = weakref.WeakValueDictionary()
 
     def add(self, collection: "FilesCollectionWrapper") -> int:
@@ -84,10 +85,6 @@ class _Order:
             self._count += 1
             self._listed[self._count] = collection
             return self._count
-
-    def forget_owner(self) -> None:
-        """In a forked child: another thread of the parent may have had the lock."""
-        self._lock = threading.RLock()
 
     def after(self, collection: "FilesCollectionWrapper") -> List[str]:
         """The prefixes to prepare now that a collection is used for the first time."""
@@ -113,7 +110,6 @@ class _Order:
 
 
 _order = _Order()
-os.register_at_fork(after_in_child=lambda: _order.forget_owner())
 
 
 def _session_in_use() -> Callable[[], Any]:
