@@ -143,6 +143,39 @@ def test_reports_are_those_of_the_program(cloud, auth, here, tmp_path):
     assert json.loads(merged.splitlines()[-1])['filesDone'] == 3
 
 
+@pytest.mark.parametrize('kind', ['symbolic', 'dangling', 'hard', 'fifo', 'theirs'])
+def test_a_report_is_written_through_nothing_that_others_planted(auth, here, tmp_path, kind):
+    victim, path = tmp_path / 'thesis', tmp_path / 'report.jsonl'
+    if kind != 'dangling':
+        victim.write_text('years of work')
+    if kind == 'hard':
+        os.link(victim, path)
+    elif kind == 'fifo':
+        os.mkfifo(path)
+    elif kind == 'theirs':
+        if os.geteuid() != 0:
+            pytest.skip('only root can give a file away')
+        path.touch()
+        os.chown(path, 65534, 65534)
+    else:
+        path.symlink_to(victim)
+    with pytest.raises(OSError, match='report.jsonl'):
+        native.download(here, 'demo', report=path)
+    assert victim.exists() == (kind != 'dangling') and not list(here.iterdir())
+    assert kind == 'dangling' or victim.read_text() == 'years of work'
+
+
+def test_a_report_is_for_the_user_alone(auth, here, tmp_path):
+    path = tmp_path / 'report.jsonl'
+    path.write_text('an earlier one, of everybody ' * 1000)
+    path.chmod(0o644)
+    for report in (path, tmp_path / 'new.jsonl'):
+        native.download(here, 'demo', report=report)
+        assert report.stat().st_mode & 0o777 == 0o600
+        assert json.loads(report.read_text().splitlines()[-1])['kind'] == 'summary'
+    native.download(here, 'demo', report='/dev/null')
+
+
 def test_verify_compares_content(auth, here):
     native.download(here, 'demo')
     assert native.verify(here, 'demo').files_same == 3

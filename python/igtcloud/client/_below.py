@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from typing import Iterator
+import shutil
+from typing import IO, Iterator
 
 from igtcloud.client._errors import InvalidArgument
 
@@ -41,15 +42,15 @@ def make_folders(root: str, path: str) -> None:
         pass
 
 
-def write_file(root: str, path: str, data: bytes) -> None:
-    """Writes root/path, whose folders are created. The file is replaced at once."""
+def write_file(root: str, path: str, data: "IO[bytes]") -> None:
+    """Writes what is read from data to root/path, whose folders are created. The file is replaced at once."""
     folder, _, name = path.rpartition("/")
     with _opened(root, folder) as at:
         fresh = f".{secrets.token_hex(8)}.igtpart"
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=at)
         try:
             with open(handle, "wb") as target:
-                target.write(data)
+                shutil.copyfileobj(data, target)
             os.replace(fresh, name, src_dir_fd=at, dst_dir_fd=at)
         except BaseException:
             os.unlink(fresh, dir_fd=at)

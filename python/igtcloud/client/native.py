@@ -34,6 +34,7 @@ from igtcloud.client._errors import (Ambiguous, Cancelled, FileChanged, Forbidde
 from igtcloud.client._hints import in_python
 from igtcloud.client._library import TransferCancel as Cancel
 from igtcloud.client._native import ffi, lib
+from igtcloud.client._private import open_private
 
 if TYPE_CHECKING:
     from igtcloud.client.core.auth import AuthHandler
@@ -912,8 +913,7 @@ class _Run:
                                              self._progress if self._on_progress else None,
                                              self._message if self._on_message else None)
         if self._report_path is not None:
-            # Line by line: what a killed run had done is on record.
-            self._report = open(self._report_path, "w", encoding="utf-8", errors="surrogateescape", buffering=1)
+            self._report = open_private(self._report_path)
 
     def abandon(self) -> None:
         """Ends it early; nothing more is reported. Takes milliseconds."""

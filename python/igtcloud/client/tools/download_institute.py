@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -107,4 +108,4 @@ class _Filtered:
         if not local.endswith(path):
             return  # a mapped name: its folder is unknown
         text = json.dumps(entities_service.api_client.sanitize_for_serialization(study), indent=4)
-        write_file(self.root, f"{local[:-len(path)]}study.json", text.encode("ascii"))
+        write_file(self.root, f"{local[:-len(path)]}study.json", io.BytesIO(text.encode("ascii")))

@@ -6,11 +6,11 @@ from __future__ import annotations
 import csv
 import logging
 import os
-import shutil
 import tempfile
 from typing import Any, Callable, Dict, Optional
 
 from igtcloud.client import native
+from igtcloud.client._below import write_file
 from igtcloud.client.tools.common import find_project_and_institutes, native_selection
 
 __all__ = ["list_project"]
@@ -42,10 +42,8 @@ def list_project(project_name: str, destination: Any, institute_name: Optional[s
             writer = csv.DictWriter(target, rows.fieldnames or [])
             writer.writeheader()
             writer.writerows(row for row in rows if _is_chosen(row, chosen))
-        os.makedirs(os.fspath(destination), exist_ok=True)
-        final = os.path.join(os.fspath(destination), os.path.basename(written))
-        shutil.move(fresh, final + ".new")
-        os.replace(final + ".new", final)
+        with open(fresh, "rb") as made:
+            write_file(os.fspath(destination), os.path.basename(written), made)
 
 
 def _chosen(project_name: str, institute_name: Optional[str], list_files: bool,
