@@ -222,6 +222,30 @@ def test_a_name_that_leads_out_is_refused(study, tmp_path, name):
     assert not (tmp_path / 'out.txt').exists() and not os.path.exists('/tmp/igtcloud-out.txt')
 
 
+@pytest.mark.parametrize('use', [lambda file, to: file.download(to), lambda file, to: file.open().read(),
+                                 lambda file, to: file.download_fileobj(io.BytesIO())])
+def test_a_key_of_another_study_is_refused(entities, study, tmp_path, use):
+    """A list of the cloud, or of a cache in between, that is the answer to another request."""
+    other = entities.get_study('n', 's2')
+    other.files.upload(__file__, 'theirs.txt')
+    small = named(study.files, 'a/small.txt')
+    small.key = other.s3_prefix + 'files/theirs.txt'
+    with pytest.raises(Exception, match='not below the s3Prefix'):
+        use(small, tmp_path / 'to')
+    assert not (tmp_path / 'to/a/small.txt').exists()
+
+
+def test_a_study_of_another_institute_in_the_list(entities, monkeypatch):
+    institute = entities.get_institute('n')
+    studies = list(entities.get_studies('n'))
+    studies[1].institute_id = 'M'
+    monkeypatch.setattr(entities, 'get_studies', lambda id: studies)
+    with pytest.raises(ValueError, match='another institute: s2 is of M'):
+        institute.studies
+    studies[1].institute_id = 'N'
+    assert len(institute.studies) == 2
+
+
 def test_the_modification_time_is_the_objects(cloud, study, tmp_path):
     small = named(study.files, 'a/small.txt')
     small.download(tmp_path, include_modified_date=True)

@@ -131,9 +131,11 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
                  f_extend: Optional[Callable[[List[File]], Iterable[File]]] = None,
                  f_remove: Optional[Callable[[File], Any]] = None,
                  f_auth: Optional[Callable[[str, str], Any]] = None,
-                 f_callback: Optional[Callable[[File], Any]] = None, category: str = "files") -> None:
+                 f_callback: Optional[Callable[[File], Any]] = None, category: str = "files",
+                 owner_prefix: str = "") -> None:
         self.s3_prefix = s3_prefix if s3_prefix.endswith("/") else s3_prefix + "/"
         self.category = category
+        self._owner_prefix = owner_prefix  # what is elsewhere is another study's, perhaps another patient's
         self._extend = f_extend
         self._auth = f_auth
         self._callback = f_callback
@@ -342,9 +344,23 @@ def _load_project_institutes(service: EntitiesService, project: Any) -> Collecti
 
 
 def _load_institute_studies(service: EntitiesService, institute: Any) -> CollectionWrapper[Any]:
-    return CollectionWrapper(institute.get("studies"), lambda: service.get_studies(institute.id),
+    return CollectionWrapper(institute.get("studies"), lambda: _of_institute(service.get_studies(institute.id), institute.id),
                              lambda study: service.post_studies(institute.id, study),
                              lambda study: service.delete_study(institute.id, study.study_database_id))
+
+
+def _wrong_list(said: str) -> _errors.IgtError:
+    return _errors.from_details(_errors.Details("IGT_E_TYPE", said))
+
+
+def _of_institute(studies: Any, institute: str) -> List[Any]:
+    """A response of the cloud, or of a cache in between, may be that to another request."""
+    found = list(studies or ())
+    for study in found:
+        if (study.get("institute_id") or institute).lower() != institute.lower():
+            raise _wrong_list(f"the cloud lists a study of another institute: {study.study_database_id} is of "
+                              f"{study.get('institute_id')}; try again, and report it to the cloud's support")
+    return found
 
 
 def _load_institute_dicom(institute: Any) -> FilesCollectionWrapper:
@@ -367,25 +383,27 @@ def _load_study_files(service: EntitiesService, study: Any) -> FilesCollectionWr
     return FilesCollectionWrapper(study.s3_prefix + "files/", f_init=lambda: _listed(service.get_study_files(*ids), "files"),
                                   f_extend=lambda files: _listed(service.post_study_files(*ids, files), "files"),
                                   f_remove=lambda file: service.delete_study_files(*ids, keys=[file.key]),
-                                  f_auth=s3_creds, f_callback=lambda file: file_upload_completed(service, study, file))
+                                  f_auth=s3_creds, f_callback=lambda file: file_upload_completed(service, study, file),
+                                  owner_prefix=study.s3_prefix)
 
 
 def _load_dicom_files(service: EntitiesService, study: Any) -> FilesCollectionWrapper:
     return FilesCollectionWrapper(study.s3_prefix + "0/", f_init=lambda: get_aux_files(service, study, "dicom"),
-                                  f_auth=s3_creds, category="dicom")
+                                  f_auth=s3_creds, category="dicom", owner_prefix=study.s3_prefix)
 
 
 def _load_annotation_files(service: EntitiesService, study: Any) -> FilesCollectionWrapper:
     return FilesCollectionWrapper(study.s3_prefix + "annotations/",
                                   f_init=lambda: get_aux_files(service, study, "annotations"),
-                                  f_extend=lambda files: files, f_auth=s3_creds, category="annotations")
+                                  f_extend=lambda files: files, f_auth=s3_creds, category="annotations",
+                                  owner_prefix=study.s3_prefix)
 
 
 def _load_project_files(service: EntitiesService, project: Any) -> FilesCollectionWrapper:
     return FilesCollectionWrapper(project.s3_prefix, f_init=lambda: _listed(service.get_project_files(project.id), "files"),
                                   f_extend=lambda files: _listed(service.post_project_files(project.id, files), "files"),
                                   f_remove=lambda file: service.delete_project_files(project.id, keys=[file.key]),
-                                  f_auth=s3_creds)
+                                  f_auth=s3_creds, owner_prefix=project.s3_prefix)
 
 
 def _listed(files: Any, name: str) -> List[File]:
@@ -472,10 +490,13 @@ def _prepare(client: _library.Client, file: File) -> None:
 
 def _prefix_of(file: File) -> str:
     """The prefix that the file's credentials are for: its collection's, else its folder."""
-    key: str = file.key
-    if file._collection is not None and key.startswith(file._collection.s3_prefix):
-        prefix: str = file._collection.s3_prefix
+    key, collection = str(file.key), file._collection
+    if collection is not None and key.startswith(collection.s3_prefix):
+        prefix: str = collection.s3_prefix
         return prefix
+    if collection is not None and not key.startswith(collection._owner_prefix):
+        raise _wrong_list(f"the cloud lists '{file.get('file_name')}' with a key that is not below the s3Prefix "
+                          f"'{collection._owner_prefix}'; report it to the cloud's support")
     return key[:key.rfind("/") + 1] or key
 
 
