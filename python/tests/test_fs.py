@@ -2,6 +2,7 @@
 """The file system of fsspec."""
 
 import io
+import os
 import pickle
 
 import pytest
@@ -77,6 +78,39 @@ def test_find_and_glob_and_walk(fs):
         f'{STUDY}/files/report.txt', 'demo/north/P0001/Follow-up/files/report.txt']
     assert fs.du(STUDY) == 262144 + 20 + 47 + 650
     assert [top for top, _, _ in fs.walk(f'{STUDY}/files')] == [f'{STUDY}/files', f'{STUDY}/files/waveforms']
+
+
+@pytest.mark.parametrize('options', [{}, {'use_listings_cache': False}, {'listings_expiry_time': 0}])
+def test_what_cannot_be_listed_is_not_passed_over(fs, tmp_path, options):
+    """It may be a whole study."""
+    fresh = fsspec.filesystem('igt', skip_instance_cache=True, **options)
+    list_files = fresh._files
+
+    def files(node):
+        if 'Follow-up' in node.path:
+            raise ConnectionError('no route to the cloud')
+        return list_files(node)
+    fresh._files = files
+    gone = 'demo/north/P0001/Follow-up/files/x'
+    for act in (lambda: fresh.exists(gone), lambda: fresh.isfile(gone), lambda: fresh.isdir(gone),
+                lambda: fresh.rm([gone]), lambda: fresh.find('demo/north'), lambda: fresh.glob('demo/north/**'),
+                lambda: fresh.find('demo/north', maxdepth=9), lambda: list(fresh.walk('demo')),
+                lambda: fresh.get('demo/north', str(tmp_path / 'x'), recursive=True)):
+        with pytest.raises(ConnectionError):
+            act()
+    assert list(fresh.walk('demo/west')) == []
+
+
+def test_files_below_what_is_a_file_too(fs, monkeypatch):
+    """And below an object that stands for a folder."""
+    listed = {'report.txt': 'images', 'waveforms/ecg.bin': 'images/a'}
+    for stands in ('images', 'images/'):
+        listed['report.txt'] = stands
+        monkeypatch.setattr('igtcloud.client.fs._below', lambda file, prefix: listed[file.key[len(prefix):]])
+        fs.invalidate_cache()
+        found = fs.find(f'{STUDY}/files')
+        assert f'{STUDY}/files/images/a' in found and (f'{STUDY}/files/images' in found) is (stands == 'images')
+    fs.invalidate_cache()
 
 
 def test_listings_are_kept_and_forgotten(fs, cloud, auth):
@@ -202,6 +236,28 @@ def test_putting_and_removing(fs, study, tmp_path):
     fs.rm(f'{study}/files/two.txt')
     fs.rm(f'{study}/files/tree', recursive=True)
     assert names(fs.find(study)) == ['one.txt']
+
+
+def test_putting_a_folder_with_links(fs, study, tmp_path, caplog, monkeypatch):
+    (tmp_path / 'private').mkdir()
+    (tmp_path / 'private/key.pem').write_text('secret')
+    (tmp_path / 'tree/sub').mkdir(parents=True)
+    (tmp_path / 'tree/a.txt').write_text('a')
+    (tmp_path / 'tree/sub/b.txt').write_text('b')
+    (tmp_path / 'tree/link').symlink_to(tmp_path / 'private/key.pem')
+    (tmp_path / 'tree/folder').symlink_to(tmp_path / 'private')
+    fs.put(str(tmp_path / 'tree'), f'{study}/files/', recursive=True)
+    assert {one.split('/files/')[1] for one in fs.find(study)} == {'tree/a.txt', 'tree/sub/b.txt'}
+    assert 'tree/link: left out' in caplog.text and 'tree/folder: left out' in caplog.text
+    scan = os.scandir
+
+    def fail(path):
+        if str(path).endswith('sub'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scan(path)
+    monkeypatch.setattr(os, 'scandir', fail)
+    with pytest.raises(PermissionError):
+        fs.put(str(tmp_path / 'tree'), f'{study}/files/', recursive=True)
 
 
 def test_writing(fs, study):

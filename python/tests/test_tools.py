@@ -340,6 +340,17 @@ def test_files_do_not_get_to_another_study_of_the_patient(entities, new_studies,
     assert len(names_in(institute, entities)) == 2
 
 
+def test_patients_of_one_name(entities, new_studies, here):
+    institute, studies = new_studies
+    for number, id_ in enumerate(('17', '18')):
+        folder = described(here / id_, studyId='1', patient={'patientId': id_, 'patientName': 'Anonymous'})
+        (folder / 'f.txt').write_text(id_)
+        for again in range(2):
+            study, _, skipped = upload_study('Study', folder, 'Anonymous', institute, studies)
+            assert study.patient.patient_id == id_ and len(skipped) == again
+        assert len(names_in(institute, entities)) == number + 1
+
+
 def test_what_lies_beside_files_is_named(entities, new_studies, here, caplog):
     institute, studies = new_studies
     (here / 'dicom').mkdir()

@@ -9,9 +9,10 @@ and an id may stand for a name, and do where two have the same one.
 
 Requests use the session of set_auth(), or of the running `igtcloud login`. Listings are kept for
 `listings_expiry_time` seconds (60), or not at all with `use_listings_cache=False`; invalidate_cache()
-forgets them. Reading a file fetches ranges of one version of the object, with the cache that
-`cache_type` names, fsspec's own. Writing makes a temporary file and uploads it when it is closed; an
-exception in the `with` block discards it. Files can be removed, studies and what is above them cannot.
+forgets them. What cannot be listed is an error, also in walk(), find() and glob(). Reading a file fetches
+ranges of one version of the object, with the cache that `cache_type` names, fsspec's own. Writing makes a
+temporary file and uploads it when it is closed; an exception in the `with` block discards it. Files can be
+removed, studies and what is above them cannot.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from fsspec.spec import AbstractBufferedFile, AbstractFileSystem  # type: ignore
 from fsspec.utils import other_paths  # type: ignore[import]
 
 from igtcloud.client._below import make_folders
+from igtcloud.client._errors import IgtError
+from igtcloud.client._local import files_below
 from igtcloud.client._lock import Lock
 
 __all__ = ['IgtFileSystem', 'IgtFile']
@@ -72,6 +75,7 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self._keep = 0.0 if not use_listings_cache else \
             KEPT_SECONDS if listings_expiry_time is None else float(listings_expiry_time)
         self._lock = Lock(threading.RLock)
+        self._putting = threading.local()  # `files`: those of the folder that this thread uploads
         self._listings: Dict[Any, Tuple[float, Dict[str, Any]]] = {}
 
     # ---- listings, kept for a while ----
@@ -230,6 +234,56 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
             return _folder(path)
         raise _missing(path)
 
+    def _look(self, path: str) -> Optional[Dict[str, Any]]:
+        """Its entry, or None if the cloud does not have it. What cannot be looked at is an error: fsspec's own takes it for
+        missing."""
+        try:
+            found: Dict[str, Any] = self.info(path)
+        except FileNotFoundError as error:
+            if isinstance(error, IgtError):  # of this machine, such as the file of certificates
+                raise
+            return None
+        return found
+
+    def exists(self, path: str, **kwargs: Any) -> bool:
+        """Whether there is a file or folder of this name."""
+        return self._look(path) is not None
+
+    def isdir(self, path: str) -> bool:
+        """Whether it is a folder."""
+        found = self._look(path)
+        return found is not None and found['type'] == 'directory'
+
+    def isfile(self, path: str) -> bool:
+        """Whether it is a file."""
+        found = self._look(path)
+        return found is not None and found['type'] == 'file'
+
+    def walk(self, path: str, maxdepth: Optional[int] = None, topdown: bool = True, **kwargs: Any) -> Iterator[Any]:
+        """As os.walk(). What cannot be listed is an error: fsspec's own passes it over, so that find(), glob() and
+        get() would do without the studies of a moment without network."""
+        detail = kwargs.pop('detail', False)
+        kwargs.pop('on_error', None)
+        path = self._strip_protocol(path)
+        for one, folders, files in self._walk(path, maxdepth, topdown, kwargs) if self._look(path) else ():
+            yield (one, folders, files) if detail else (one, list(folders), list(files))
+
+    def _walk(self, path: str, maxdepth: Optional[int], topdown: bool,
+              options: Dict[str, Any]) -> Iterator[Tuple[str, Dict[str, Any], Dict[str, Any]]]:
+        folders: Dict[str, Any] = {}
+        files: Dict[str, Any] = {}
+        for info in self.ls(path, detail=True, **options):
+            name = '' if info['name'] == path else info['name'].rsplit('/', 1)[-1]
+            (folders if info['type'] == 'directory' else files)[name] = info
+        folders.pop('', None)
+        below = [info['name'] for info in folders.values()] if maxdepth is None or maxdepth > 1 else []
+        if topdown:
+            yield path, folders, files
+        for one in below:
+            yield from self._walk(one, None if maxdepth is None else maxdepth - 1, topdown, options)
+        if not topdown:
+            yield path, folders, files
+
     def find(self, path: str, maxdepth: Optional[int] = None, withdirs: bool = False, detail: bool = False,
              **kwargs: Any) -> Any:
         """All files below a path. Lists of many studies are fetched at the same time."""
@@ -361,7 +415,7 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
             if any(step in ('.', '..') for step in source.split('/')):
                 raise _refused('The name of this file would lead out of the folder', source)
             name = os.path.relpath(target, root) if root else '.'
-            if name == '.' or name.startswith('../'):
+            if root is None or name == '.' or name.startswith('../'):
                 self.get_file(source, target, **kwargs)
             elif self.isdir(source):
                 make_folders(root, name)
@@ -374,9 +428,23 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     # ---- writing ----
 
+    def put(self, lpath: Any, rpath: Any, recursive: bool = False, **kwargs: Any) -> None:
+        """Uploads files and folders. Links within a folder are left out, with a warning: they may lead out of it. A
+        folder that cannot be read is an error."""
+        if recursive and isinstance(lpath, (str, os.PathLike)):
+            top = os.path.abspath(os.path.expanduser(lpath))
+            self._putting.files = {path for path, _ in files_below(top)} if os.path.isdir(top) else None
+        try:
+            super().put(lpath, rpath, recursive=recursive, **kwargs)
+        finally:
+            self._putting.files = None
+
     def put_file(self, lpath: Any, rpath: str, callback: Any = NoOpCallback(), **kwargs: Any) -> None:
         """Uploads a file, over one that is there."""
         rpath = self._strip_protocol(rpath)
+        wanted = getattr(self._putting, 'files', None)
+        if wanted is not None and os.path.abspath(lpath) not in wanted:
+            return  # a folder, or what was named
         if os.path.isdir(lpath):
             self.makedirs(rpath, exist_ok=True)
             return
@@ -540,15 +608,16 @@ def _tree(path: str, rest: str, names: Dict[str, Any],
           describe: Callable[[str, Any], Dict[str, Any]]) -> List[Dict[str, Any]]:
     """The entries directly below `rest` among names that contain slashes."""
     head = f'{rest}/' if rest else ''
-    found: Dict[str, Dict[str, Any]] = {}
+    found: Dict[Tuple[str, str], Dict[str, Any]] = {}  # a file and a folder may have one name
     for name, model in names.items():
         if name.startswith(head) and name != head:
             first, _, more = name[len(head):].partition('/')
             full = _joined(path, head + first)
-            if not more:
-                found[first] = describe(full, model)
+            if more or name.endswith('/'):  # the latter: an empty object that stands for a folder
+                found.setdefault((first, 'directory'), _folder(full))
             else:
-                found.setdefault(first, _folder(full))
+                entry = describe(full, model)
+                found[first, entry['type']] = entry
     return list(found.values())
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from igtcloud.client import native
+from igtcloud.client._local import files_below, kind_of
 from igtcloud.client.services import entities_service
 from igtcloud.client.tools.common import run_native, study_key
 
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 _SIDECAR = "study.json"
 _SIDECAR_BYTES = 8 << 20
 _DIVIDED = ("files", "dicom")  # folders of a download of several categories
-_PARTS = ("study_id", "visit_name")  # what tells a patient's studies apart
+_PARTS = ("study_id", "visit_name", "instance_uid")  # what tells a patient's studies apart
 
 
 def upload_project(local_folder: Any, project_name: str, institute_name: Optional[str] = None, submit: bool = False,
@@ -66,7 +67,7 @@ def upload_annotation_files(institutes: Iterable[Any], local_folder: Any,
                 logger.error("%s", error)
                 unmatched.append(error)
                 continue
-            _upload_files(study.annotations, _files_below(os.path.join(root, name)), max_workers_files)
+            _upload_files(study.annotations, _study_files(os.path.join(root, name)), max_workers_files)
     if unmatched:
         raise unmatched[0]
 
@@ -97,7 +98,7 @@ def _only_study(found: List[Any], folder: str) -> Any:
 
 
 def _folders_in(folder: str) -> List[str]:
-    return sorted(name for name in os.listdir(folder) if _kind(os.path.join(folder, name)) == stat.S_IFDIR)
+    return sorted(name for name in os.listdir(folder) if kind_of(os.path.join(folder, name)) == stat.S_IFDIR)
 
 
 def upload_study(study_type: str, study_folder: Any, patient_name: str, institute_id: str, studies: Any,
@@ -130,7 +131,7 @@ def upload_project_files(project: Any, files_folder: Any, max_workers_files: Opt
     if not os.path.isdir(files_folder):
         logger.info("'files' is not a directory. Skipping project files upload...")
         return
-    uploaded, skipped = _upload_files(project.files, _files_below(os.fspath(files_folder)), max_workers_files)
+    uploaded, skipped = _upload_files(project.files, _study_files(os.fspath(files_folder)), max_workers_files)
     logger.info("Project: %s files_uploaded: %d, files_skipped: %d", project.get("name"), len(uploaded), len(skipped))
 
 
@@ -155,8 +156,16 @@ def _matching(local: Any, studies: Any, folder: str) -> Any:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    """Both say which of the patient's studies it is, and not the same."""
-    return any(one.get(name) and other.get(name) and one.get(name) != other.get(name) for name in _PARTS)
+    """Both say which of the patient's studies it is, or which patient of this name, and not the same."""
+    pairs = [(one.get(name), other.get(name)) for name in _PARTS] + [(_patient_id(one), _patient_id(other))]
+    return any(a and b and a != b for a, b in pairs)
+
+
+def _patient_id(study: Any) -> Any:
+    """Where one was given beside the name, which is not unique."""
+    patient = study.get("patient")
+    id_ = patient.get("patient_id") if patient else None
+    return None if patient and id_ == patient.get("patient_name") else id_
 
 
 def _study_of(study_type: str, folder: str, patient_name: str, institute_id: str) -> Tuple[Any, bool]:
@@ -213,38 +222,19 @@ def _files_of_study(folder: str) -> List[Tuple[str, str]]:
     """Those in its folder `files`, if a download of several categories has divided it; what lies beside is named."""
     names = os.listdir(folder)
     if not any(os.path.isdir(os.path.join(folder, name)) for name in _DIVIDED if name in names):
-        return _files_below(folder)
+        return _study_files(folder)
     if "files" not in names:
         raise native.InvalidArgument(f"{folder}: it has a folder 'dicom' and none called 'files', so nothing of it is "
                                      f"uploaded; native.upload(category='dicom') sends DICOM")
     for name in sorted(set(names) - {"files", _SIDECAR}):
         logger.warning("%s: left out: it lies beside the folder 'files'", os.path.join(folder, name))
     files = os.path.join(folder, "files")
-    return _files_below(files) if _kind(files) == stat.S_IFDIR else []
+    return _study_files(files) if kind_of(files) == stat.S_IFDIR else []
 
 
-def _kind(path: str) -> int:
-    """stat.S_IFDIR or S_IFREG; 0 for what is left out, which is named: it may be wanted."""
-    kind = stat.S_IFMT(os.lstat(path).st_mode)
-    if kind in (stat.S_IFDIR, stat.S_IFREG):
-        return kind
-    logger.warning("%s: left out: %s", path, "it is a link, and links are not followed" if kind == stat.S_IFLNK else
-                   "it is not a regular file")
-    return 0
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _files_below(folder: str) -> List[Tuple[str, str]]:
-    """(path, name below the folder with '/') of each file; the sidecar is none. A folder that cannot be read is an
-    error."""
-    paths = [os.path.join(root, name) for root, folders, names in os.walk(folder, onerror=_raise)
-             for name in folders + names]
-    pairs = [(path, os.path.relpath(path, folder).replace(os.path.sep, "/")) for path in paths
-             if _kind(path) == stat.S_IFREG]
-    return [pair for pair in pairs if pair[1] != _SIDECAR]
+def _study_files(folder: str) -> List[Tuple[str, str]]:
+    """(path, name) of each file; the sidecar is none."""
+    return [pair for pair in files_below(folder) if pair[1] != _SIDECAR]
 
 
 def _upload_files(files: Any, pairs: List[Tuple[str, str]], workers: Optional[int]) -> Tuple[List[str], List[str]]:
