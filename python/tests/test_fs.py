@@ -274,6 +274,18 @@ def test_writing(fs, study):
         fs.open(f'{study}/files/w.txt', 'xb')
 
 
+def test_a_child_leaves_the_file_that_its_parent_writes(fs, study):
+    with fs.open(f'{study}/files/w.txt', 'wb') as file:
+        file.write(b'one')
+        pid = os.fork()
+        if pid == 0:
+            file.__del__()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        file.write(b'two')
+    assert fs.cat_file(f'{study}/files/w.txt') == b'onetwo'
+
+
 def test_a_failed_write_uploads_nothing(fs, study, own_environment):
     with pytest.raises(RuntimeError):
         with fs.open(f'{study}/files/half.txt', 'wb') as file:

@@ -538,7 +538,7 @@ class _Writer(io.BufferedRandom):
     def __init__(self, fs: IgtFileSystem, node: _Node, rest: str) -> None:
         handle, self._path = tempfile.mkstemp(prefix='igtcloud-')
         self._target = fs, node, rest
-        self._keep = True
+        self._keep, self._pid = True, os.getpid()
         super().__init__(io.FileIO(handle, 'w+b'))
 
     def discard(self) -> None:
@@ -551,7 +551,7 @@ class _Writer(io.BufferedRandom):
         self.close()
 
     def close(self) -> None:
-        if self.closed:
+        if self.closed or self._pid != os.getpid():  # of a forked child's parent, which goes on writing
             return
         try:
             super().close()
