@@ -6,8 +6,8 @@
         Program(store.gateway.url, home).run(...)
 
 It looks at no signature and no If-Match, as some caches do. `ask` has method, key, query, range (first, last or
-None) and n, which counts the requests of that method for that key from 0. `answer` has status, headers,
-body, data (the whole object) and framing: "length", "chunked" or "close".
+None) and n, which counts the requests of that method for that key from 0. `answer` has status, headers (a
+list is several lines of that name), body, data (the whole object) and framing: "length", "chunked" or "close".
 """
 
 import collections
@@ -72,9 +72,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer.headers["Transfer-Encoding"] = "chunked"
         else:
             self.close_connection = True
-        for name, value in answer.headers.items():
-            if value is not None:
-                self.send_header(name, value)
+        for name, values in answer.headers.items():
+            for value in values if isinstance(values, list) else [values]:
+                if value is not None:
+                    self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return

@@ -365,6 +365,37 @@ def test_a_part_that_was_not_requested(odd, store, out, digest, first, last):
     assert right(store, files(out)) == {"i/s/medium"}
 
 
+@pytest.mark.parametrize("name, other", [("Content-Range", "bytes 0-8388607/20971520"), ("Content-Range", "nonsense"),
+                                         ("ETag", '"another"'), ("x-amz-checksum-crc32", "AAAAAA==")])
+@pytest.mark.parametrize("first", [True, False])
+def test_headers_that_differ_are_refused(odd, store, out, name, other, first):
+    """Which of them is of these bytes is a guess; none of the response is kept for a later run."""
+    def twice(ask, answer):
+        opaque(answer)
+        if ask.range and ask.range[0] > 0:
+            own = answer.headers.get(name, "BBBBBB==")
+            answer.headers[name] = [other, own] if first else [own, other]
+            answer.body = answer.body.translate(TURNED)
+    store.change = twice
+    for command in (("download", "--include", "film", out, "p"), ("cat", "p/i/large/files/film")):
+        done = odd.run(*command, status=None)
+        assert done.status != DONE and f"several {name} headers, which differ" in done.err, done.err
+    assert not files(out)
+    store.change = lambda ask, answer: opaque(answer)
+    odd.run("download", "--include", "film", out, "p")
+    assert right(store, files(out)) == {"i/large/film"}
+
+
+def test_equal_headers_are_one(odd, store, out):
+    def twice(ask, answer):
+        for name in ("Content-Range", "ETag"):
+            if name in answer.headers:
+                answer.headers[name] = [answer.headers[name]] * 2
+    store.change = twice
+    odd.run("download", out, "p")
+    assert right(store, files(out)) == ALL
+
+
 def test_a_whole_object_as_a_part(odd, store, out):
     def whole(ask, answer):
         if ask.method == "GET" and not ask.range:
