@@ -256,14 +256,34 @@ igt_status igt__explain_curl(igt__attempt *attempt, CURLcode code) {
 
 /* ---- responses ---- */
 
+static bool is_followed(const char *method) {
+  return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* A URL without its query, which may hold a signature. */
+static void without_query(const char *url, char *out, size_t cap) {
+  snprintf(out, cap, "%.*s", (int)strcspn(url, "?#"), url);
+}
+
 static igt_status explain_redirect(igt__attempt *attempt, unsigned redirects) {
+  const char *method = attempt->req->method;
   char *url = NULL, label[300] = "another place";
+  bool same;
   igt__url to;
 
   curl_easy_getinfo(attempt->slot->easy, CURLINFO_REDIRECT_URL, &url);
-  if (url && igt__url_origin_of(url, &to, NULL) == IGT_OK)
+  same = url && igt__url_origin_of(url, &to, NULL) == IGT_OK;
+  if (same)
     igt__url_origin(&to, label, sizeof label);
-  if (redirects > 0 && url && igt__url_same_origin(&to, &attempt->origin))
+  same = same && igt__url_same_origin(&to, &attempt->origin);
+  if (same && !is_followed(method)) {
+    without_query(url, label, sizeof label);
+    igt__fail(&attempt->err, IGT_E_PROTOCOL,
+              "the server redirects a %s (HTTP %d) to %s, which was not followed, since it would "
+              "not be the same request: is the address right, or does a proxy in between change "
+              "paths? Ask its administrator",
+              method, attempt->req->http_status, label);
+  } else if (same && redirects > 0)
     igt__fail(&attempt->err, IGT_E_PROTOCOL, "%s: too many redirects", attempt->host);
   else
     igt__fail(&attempt->err, IGT_E_PROTOCOL,

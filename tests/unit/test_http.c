@@ -858,7 +858,7 @@ static void test_redirect_of_post(void **state) {
 
   f->req.method = "POST";
   http_server_add(f->server, (http_response){.status = 307, .headers = "Location: /next\r\n"});
-  expect_error(f, IGT_E_PROTOCOL, "redirect");
+  expect_error(f, IGT_E_PROTOCOL, "redirects a POST (HTTP 307)");
   assert_int_equal(http_server_count(f->server), 1);
 }
 
