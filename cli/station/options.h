@@ -85,7 +85,7 @@
        "delete the oldest uploaded studies while the disk has less free space"},                   \
       {"status-file",                                                                              \
        0,                                                                                          \
-       OPTION_TEXT,                                                                                \
+       OPTION_FILE,                                                                                \
        AT(status_file),                                                                            \
        "FILE",                                                                                     \
        NULL,                                                                                       \
