@@ -263,7 +263,8 @@ typedef struct config_line {
 config_line config_parse(char *text, unsigned number);
 /* --config, or the default file; NULL: there is no home folder. */
 const char *config_path(const settings *s);
-/* No file: no entries, unless it was named by --config. False: reported. */
+/* No file: no entries, unless it was named by --config. False: reported, and *out holds nothing but
+ * the path. */
 bool config_read(const settings *s, config *out);
 /* How many profiles it has. */
 size_t config_profiles(const config *c);

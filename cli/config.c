@@ -205,6 +205,10 @@ bool config_read(const settings *s, config *out) {
     complain(IGT_E_IO, "cannot read the configuration file '%s'", r.path);
   r.failed = r.failed || ferror(r.in);
   fclose(r.in);
+  if (r.failed) {
+    config_free(out);
+    out->path = r.path;
+  }
   return !r.failed;
 }
 
