@@ -366,6 +366,10 @@ static CURLcode set_body(igt__attempt *attempt, CURL *easy) {
   return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
+bool igt__may_follow(const char *method) {
+  return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 static CURLcode set_method(igt__attempt *attempt, CURL *easy) {
   const igt__http_request *req = attempt->req;
 

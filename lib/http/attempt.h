@@ -73,6 +73,9 @@ void igt__attempt_note_sent(igt__attempt *attempt, CURLcode code);
 bool igt__attempt_failed_in_tls(CURLcode code);
 /* It failed in the way in which servers without free connections refuse new ones. */
 bool igt__attempt_was_refused(const igt__attempt *attempt, CURLcode code);
+/* Whether requests of this method follow redirects: with any other one it might be another request,
+ * or be done twice (RFC 9110 15.4). */
+bool igt__may_follow(const char *method);
 void igt__attempt_unpause(igt__attempt *attempt); /* it ends */
 /* Less than 1 byte/s in both directions for the idle timeout, or less than IGT__MIN_RATE for much
  * longer (idle.crawls). */

@@ -256,10 +256,6 @@ igt_status igt__explain_curl(igt__attempt *attempt, CURLcode code) {
 
 /* ---- responses ---- */
 
-static bool is_followed(const char *method) {
-  return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
-
 /* A URL without its query, which may hold a signature. */
 static void without_query(const char *url, char *out, size_t cap) {
   snprintf(out, cap, "%.*s", (int)strcspn(url, "?#"), url);
@@ -276,7 +272,7 @@ static igt_status explain_redirect(igt__attempt *attempt, unsigned redirects) {
   if (same)
     igt__url_origin(&to, label, sizeof label);
   same = same && igt__url_same_origin(&to, &attempt->origin);
-  if (same && !is_followed(method)) {
+  if (same && !igt__may_follow(method)) {
     without_query(url, label, sizeof label);
     igt__fail(&attempt->err, IGT_E_PROTOCOL,
               "the server redirects a %s (HTTP %d) to %s, which was not followed, since it would "

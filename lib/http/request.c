@@ -421,14 +421,12 @@ void igt__request_start(struct igt__http_private *priv, igt__slot *slot) {
 }
 
 static bool follow(struct igt__http_private *priv) {
-  const char *method = priv->req->method;
   const char *found = NULL;
   char *url = NULL;
   igt__url to;
   bool ok;
 
-  if ((strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) ||
-      priv->redirects >= MAX_REDIRECTS)
+  if (!igt__may_follow(priv->req->method) || priv->redirects >= MAX_REDIRECTS)
     return false;
   curl_easy_getinfo(priv->attempt.slot->easy, CURLINFO_REDIRECT_URL, &found);
   url = found ? igt__strndup(found, strcspn(found, "#")) : NULL;
