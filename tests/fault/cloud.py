@@ -61,6 +61,12 @@ def files(folder):
     return {k: v for k, v in tree(folder).items() if os.path.basename(k) != "study.json"}
 
 
+def finished(folder):
+    """Files that have their final names."""
+    return {k: v for k, v in files(folder).items()
+            if not k.endswith(".igtpart") and not k.startswith(".igtcloud-probe-")}
+
+
 def leftovers(folder):
     return [k for k in tree(folder) if k.endswith(".igtpart")]
 

@@ -26,12 +26,6 @@ def options(tmp_path):
     return ["--journal", tmp_path / "journal.db"]
 
 
-def finished(folder):
-    """Files that have their final names."""
-    return {k: v for k, v in c.files(folder).items()
-            if not k.endswith(".igtpart") and not k.startswith(".igtcloud-probe-")}
-
-
 @promise("Resume", "SIGKILL at random moments of `sync --delete`, which both fetches and deletes",
          "never a wrong file under its final name; only files that the cloud does not have are deleted; the next run "
          "completes")
@@ -53,7 +47,7 @@ def test_kills_of_a_sync(cloud, igtcloud, tmp_path, options, tree):
         for path in rng.sample(sorted(expected), 8):
             (out / path).unlink(missing_ok=True)
         kills += kill_at_random(igtcloud, rng, longest, *command) == -9
-        there = finished(out)
+        there = c.finished(out)
         there.pop("lab/of-the-user.txt")
         c.same({k: v for k, v in there.items() if str(out / k) not in stale},
                {k: expected[k] for k in there if str(out / k) not in stale})
@@ -70,16 +64,11 @@ def test_kills_of_a_manifest(cloud, igtcloud, tmp_path, options):
     longest, kills, path = run_time(igtcloud, "manifest", "many") * 1.2, 0, tmp_path / "manifest"
     while kills < KILLS:
         with open(path, "wb") as file:
-            process = igtcloud.start("manifest", "many", stdout=file)
-            try:
-                process.wait(rng.random() * longest)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            process.communicate()
-        assert process.returncode in (0, -9)
-        kills += process.returncode == -9
+            status = kill_at_random(igtcloud, rng, longest, "manifest", "many", stdout=file)
+        assert status in (0, -9)
+        kills += status == -9
         is_whole = len(path.read_text().splitlines()) == len(whole) and path.read_text().endswith("\n")
-        assert is_whole or process.returncode == -9
+        assert is_whole or status == -9
         done = igtcloud.run("verify", "--manifest", path, tmp_path / "nothing", status=None)
         assert ("not a complete manifest" in done.err or "empty" in done.err) != is_whole, done
         assert done.status != DONE
@@ -99,7 +88,7 @@ def test_kills_of_a_download_of_a_manifest(cloud, igtcloud, tmp_path, options, t
         status = kill_at_random(igtcloud, rng, longest, *command, out)
         assert status in (0, -9)
         kills += status == -9
-        there = finished(out) if out.exists() else {}
+        there = c.finished(out) if out.exists() else {}
         c.same(there, {k: expected[k] for k in there})
         if status == 0:
             n += 1
