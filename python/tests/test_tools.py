@@ -2,16 +2,19 @@
 """The existing client's tools: tools.*, and the click commands."""
 
 import csv
+import io
 import json
 import logging
 import os
 import re
+import sys
 import uuid
 
 import pytest
 from conftest import PASSWORD, ROOT, USER, RestClient, tree
 
 from igtcloud.client import native
+from igtcloud.client._below import make_folders, write_file
 
 from igtcloud.client.services.entities.models import Institute
 from igtcloud.client.tools import common
@@ -410,6 +413,30 @@ def test_annotations_of_two_studies_of_one_name(entities, here):
     with pytest.raises(LookupError, match='2 studies'):
         upload_annotation_files([institute], here)
     assert 'twin.json' not in str([f.key for study in ('s1', 's2') for f in entities.get_study('n', study).annotations])
+
+
+@pytest.mark.parametrize('write', [lambda root: write_file(root, 'a/b/f.txt', io.BytesIO(b'ours')),
+                                   lambda root: make_folders(root, 'a/b')])
+@pytest.mark.parametrize('link', ['a', 'a/b'])
+def test_writing_below_a_folder_follows_no_link(tmp_path, write, link):
+    (tmp_path / 'outside/b').mkdir(parents=True)
+    (tmp_path / 'root' / link).parent.mkdir(parents=True)
+    (tmp_path / 'root' / link).symlink_to(tmp_path / 'outside')
+    with pytest.raises(OSError):
+        write(tmp_path / 'root')
+    assert [path.name for path in (tmp_path / 'outside').rglob('*')] == ['b']
+
+
+def test_a_file_that_became_a_link_is_not_sent(entities, new_studies, here, tmp_path, monkeypatch):
+    """After the folder was read."""
+    institute, studies = new_studies
+    (tmp_path / 'key.pem').write_text('secret')
+    (here / 'f.txt').symlink_to(tmp_path / 'key.pem')
+    module = sys.modules['igtcloud.client.tools.upload_project']
+    monkeypatch.setattr(module, 'files_below', lambda folder: [(str(here / 'f.txt'), 'f.txt')])
+    with pytest.raises(ValueError, match='f.txt'):
+        upload_study('Study', here, 'P45', institute, studies)
+    assert not any(file.is_completed for study in entities.get_studies(institute) for file in study.files)
 
 
 # ---- commands ----
